@@ -14,7 +14,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, T
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
-from cliptta_demo.backend.settings import AdaptationSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
 EMBEDDING = 32
@@ -33,6 +33,13 @@ OWN: dict[str, dict[str, Any]] = {
 # One of each shape; ``test_every_method.py`` has all methods.
 SHAPES = ("zero-shot", "tent", "cliptta", "cliptta-oce", "rotta", "tda")
 OWN_SETTINGS = {name: METHODS[name].own(**values) for name, values in OWN.items()}
+
+
+def settings_for(*methods: str, **changes: Any) -> RunSettings:
+    """A run's settings: each change is the stream's or the adaptation's, whichever has it; own ones are ``OWN``'s."""
+    stream = {name: changes.pop(name) for name in [*changes] if hasattr(StreamSettings(), name)}
+    parts = {"stream": StreamSettings(**stream), "adaptation": AdaptationSettings(**changes), "own": OWN_SETTINGS}
+    return RunSettings(methods=methods, **parts)
 
 
 class WordEncoder:

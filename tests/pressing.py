@@ -3,13 +3,16 @@
 import gradio as gr
 import numpy as np
 import pytest
-from helpers import small_backbone
+from helpers import CLASSES, settings_for, small_backbone
 
+from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.page.form.reading import usual_values
 from cliptta_demo.page.runs import gpu, handlers, runner
 from cliptta_demo.page.runs.host import Host
+from cliptta_demo.page.session.state import Recipe, Session
 
 ZOO = {"dataset": " hf:zoo/animals ", "class_names": ""}  # a data set of the hub, as typed
+METHODS = ("zero-shot", "tent", "cliptta")
 BACKBONE = small_backbone()
 HOST = Host.of(gr.Blocks())
 
@@ -49,3 +52,11 @@ def same(first, second):
 
 def message(updates):
     return [update["message"] for update in updates if "message" in update][-1]
+
+
+def run_of(source, strangers=None, names=CLASSES, methods=METHODS, **changes):
+    """A short run of given images: its looks, and the experiment."""
+    settings = settings_for(*methods, **{"batch_size": 8, "batches": 3, "steps": 2, "memory_shots": 1, **changes})
+    experiment = Experiment(settings, small_backbone(), source, strangers, class_names=names)
+    recipe = Recipe(settings, "tiny", "pictures", "flags", CLASSES, names)
+    return list(runner.work(experiment, Session(recipe, experiment.start()), HOST.machine)), experiment

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_browser_run import PROGRESS, picture, small, wait_idle
+from watching import PROGRESS, picture, small, wait_idle
 
 from cliptta_demo.page.words.defaults import DEFAULTS
 

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 from serving import PATIENCE, be_patient
-from test_browser_run import set_number, small, step, wait_done, wait_idle
+from watching import set_number, small, step, wait_done, wait_idle
 
 pytestmark = pytest.mark.browser
 QUERY = "?batches=4&batch_size=16&steps=1"

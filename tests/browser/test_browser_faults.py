@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from serving import PATIENCE, be_patient, free_port, serve_process, watch_streams
-from test_browser_run import PROGRESS, choose, done, show_settings, small, step, wait_done
 from visitors import API
+from watching import PROGRESS, choose, done, show_settings, small, step, wait_done
 
 pytestmark = pytest.mark.browser
 OWN = 100  # images, each a batch

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from test_browser_run import choose, done, set_number, small, step, wait_idle
+from watching import choose, done, set_number, small, step, wait_idle
 
 pytestmark = pytest.mark.browser
 QUERY = "?steps=1&methods=cliptta"

@@ -14,7 +14,7 @@ import pytest
 from hostile_files import film
 from PIL import Image
 from serving import PATIENCE
-from test_browser_run import PROGRESS
+from watching import PROGRESS
 
 from cliptta_demo.page.layout.panels_with_buttons import SHOW
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page
 from serving import serve_process, visits
-from test_browser_run import open_lesson, set_number, show, show_settings, wait_idle
+from watching import open_lesson, set_number, show, show_settings, wait_idle
 
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.page.words.defaults import DEFAULTS

@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from test_browser_run import PROGRESS, ends, show, wait_idle
+from watching import PROGRESS, ends, show, wait_idle
 
 from cliptta_demo.page.words.defaults import DEFAULTS
 

@@ -1,6 +1,6 @@
 """Links in a real browser: an address fills the form, the run is the sender's, and Share makes such an address.
 
-A schedule that a link opens is drawn on the strip; and what calls do whose answers come late on a slow line.
+And what calls do whose answers come late on a slow line.
 """
 
 from itertools import cycle
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from serving import be_patient, wait_for_streams, watch_streams
-from test_browser_run import PROGRESS, done, knobs, picture, set_number, step, wait_done, wait_idle
+from watching import PROGRESS, done, knobs, picture, set_number, wait_idle
 
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.words.defaults import DEFAULTS
@@ -46,10 +46,6 @@ SLOW_ENDS = """(() => {
         return new Response(late.pipeThrough(new TextEncoderStream()), response)
     }
 })()"""
-SCHEDULE = (
-    "?schedule=continual&shift_batches=1&batches=3&batch_size=8&order=rotta&ood_share=0.25&ood_bursts=1"
-    "&methods=zero-shot,tent&steps=1"
-)
 
 
 def open_link(visit, query):
@@ -147,31 +143,3 @@ def test_a_call_made_before_the_end_of_the_stream_has_come_is_answered_or_its_lo
     step_before_the_end(page, 8, lambda: page.route(ANSWERS, lambda route: route.fulfill(status=503), times=1))
     page.wait_for_selector(".toast-body:has-text('Connection to the server was lost')")
     page.close()
-
-
-def test_a_schedule_is_drawn_before_during_and_after_its_run(visit) -> None:
-    page = visit(390, 844, SCHEDULE, phone=True)
-    lanes = page.locator("#strip .lanes")
-    # The page opens with one shift. While the link fills the form, plans of a part of it may come before its own.
-    page.wait_for_function(
-        """([shifts, names, label]) => document.querySelectorAll('#strip .shifts > div').length === shifts
-            && [...document.querySelectorAll('#strip .lanes b')].map(b => b.innerText).join() === names
-            && document.querySelector('#strip .lanes').ariaLabel.startsWith(label)""",
-        arg=[3, "shift,classes,strangers", "Gaussian noise in batch 1; Shot noise in batch 2; Impulse"],
-    )
-    assert page.locator("#strip .is-marked").count() == 0
-    step(page)
-    page.wait_for_selector("#strip .is-marked")
-    assert lanes.get_attribute("aria-label").endswith("At batch 2.")
-    page.click("#run")
-    wait_done(page, 3)
-    names = ["Gaussian noise", "Shot noise", "Impulse noise"]
-    assert page.locator("#strip .shifts span").all_text_contents() == names
-    page.evaluate("cliptta.show('explore')")
-    assert page.locator("#shifts tbody th").all_inner_texts() == names
-    assert page.locator("#shifts tbody td").count() == 9
-    page.evaluate("cliptta.show('watch')")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    set_number(page, "batches", 4)  # another plan: the form's, which no run is at
-    page.wait_for_function("document.querySelectorAll('#strip .shifts > div').length === 4")
-    assert page.locator("#strip .is-marked").count() == 0

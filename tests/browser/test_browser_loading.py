@@ -16,7 +16,7 @@ from hub_tables import ANIMALS, table
 from playwright.sync_api import Browser, Page
 from serving import PATIENCE, be_patient, result_of, serve_process, watch_streams
 from test_browser_batches import wait_shown
-from test_browser_run import (
+from watching import (
     PROGRESS,
     ends,
     knobs,

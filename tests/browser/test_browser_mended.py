@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from PIL import Image
-from test_browser_run import knobs, open_lesson, show, show_settings
+from watching import knobs, open_lesson, show, show_settings
 
 pytestmark = pytest.mark.browser
 LONG = "a photograph of an exceptionally fluffy long-haired Norwegian forest cat there"

@@ -2,9 +2,9 @@
 
 import pytest
 from serving import wait_for_streams
+from watching import PROGRESS, corrupt, done, set_number, show, step, wait_done
 
 pytestmark = pytest.mark.browser
-PROGRESS = "[data-testid=progress]"
 COVERED = """() => {
   const boxes = [...document.querySelectorAll('#accuracy .annotation-text')].map((one) => one.getBoundingClientRect());
   const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
@@ -19,24 +19,15 @@ TALL = "document.documentElement.scrollHeight"
 LINE = "(words) => document.querySelector('#strip .quiet').textContent === words"
 RUNS = "document.querySelector('#run').disabled"
 READY = "() => !document.querySelector('#step').disabled"
+SCHEDULE = (
+    "?schedule=continual&shift_batches=1&batches=3&batch_size=8&order=rotta&ood_share=0.25&ood_bursts=1"
+    "&methods=zero-shot,tent&steps=1"
+)
 
 
-def idle(page, batches: int) -> None:
-    """So many batches are done, and Gradio has heard of the end."""
-    done = "(count) => Number(document.querySelector('[data-testid=progress] b')?.textContent) === count"
-    page.wait_for_function(done, arg=batches)
-    page.wait_for_function(READY)
-    wait_for_streams(page)
-
-
-def step(page, batches: int) -> None:
-    page.click("#step")
-    idle(page, batches)
-
-
-def choose(page, corruption: str) -> None:
-    page.click("#corruption .more")
-    page.click(f".corruptions button:has-text('{corruption}')")
+def step_to(page, batches: int) -> None:
+    step(page)
+    assert done(page) == batches
 
 
 def test_a_first_run_stands_alone_and_one_that_is_given_up_leaves_the_example(visit) -> None:
@@ -82,19 +73,19 @@ def test_a_change_on_the_way_is_told_as_it_came_and_nothing_stale_stays(visit) -
     assert page.locator("#message .note").count() == 0
     plan = page.locator("#strip .quiet")
     page.wait_for_function(LINE, arg="Impulse noise in all 6 batches; severity 4; classes shuffled.")
-    step(page, 1)
-    choose(page, "Fog")
+    step_to(page, 1)
+    corrupt(page, "fog")
     page.wait_for_selector("#changed:has-text('This run has other settings: Continue to apply yours')")
     coming = "Impulse noise in batch 1; Fog in batches 2 to 6; severity 4; classes shuffled."
     page.wait_for_function(LINE, arg=coming)  # what Continue brings
-    step(page, 2)
+    step_to(page, 2)
     assert "Going on with the adapted model: fog 4." in page.inner_text("#message")
     assert page.locator(".changed").count() == 0
     for severity, batches in ((1, 3), (5, 4), (3, 5)):
         page.click(f".segments label:nth-of-type({severity})")
         page.wait_for_selector("#changed .changed")
-        step(page, batches)
-    step(page, 6)
+        step_to(page, batches)
+    step_to(page, 6)
     assert plan.text_content().startswith("Impulse noise in batch 1; Fog in batches 2 to 6; severity 1 to 5")
     assert page.locator("#strip .shifts > div").count() == 5
     assert page.locator("#message .note").count() == 0  # not "Going on" after the end
@@ -103,24 +94,38 @@ def test_a_change_on_the_way_is_told_as_it_came_and_nothing_stale_stays(visit) -
     assert page.evaluate(COVERED) == 0
     assert page.evaluate("document.querySelector('#entropy .plot').layout.annotations") in ([], None)
     assert page.evaluate(TALL) <= 768
-    page.click("#tab-explore")
+    show(page, "explore")
     rows = page.locator("#shifts tbody tr").all_inner_texts()
     assert [row.split("\t")[:2] for row in rows] == [["Impulse noise", "8"], ["Fog", "40"]]
     assert page.evaluate("(box => box.scrollHeight <= box.clientHeight)(document.querySelector('#shifts .scroll'))")
 
 
-def test_lanes_take_their_place_from_the_chart_and_every_corruption_is_in_sight(visit) -> None:
-    query = (
-        "?batch_size=8&batches=6&steps=1&schedule=continual&shift_batches=3&order=sorted&ood_share=0.25&ood_bursts=1"
+def test_a_schedule_is_drawn_before_during_and_after_its_run_and_every_corruption_is_in_sight(visit) -> None:
+    page = visit(1366, 768, SCHEDULE)
+    # The page opens with one shift. While the link fills the form, plans of a part of it may come before its own.
+    page.wait_for_function(
+        """([shifts, names, label]) => document.querySelectorAll('#strip .shifts > div').length === shifts
+            && [...document.querySelectorAll('#strip .lanes b')].map(b => b.innerText).join() === names
+            && document.querySelector('#strip .lanes').ariaLabel.startsWith(label)""",
+        arg=[3, "shift,classes,strangers", "Gaussian noise in batch 1; Shot noise in batch 2; Impulse"],
     )
-    page = visit(1366, 768, query)
-    page.wait_for_selector("#strip .bursts")
+    assert page.locator("#strip .is-marked").count() == 0
     assert page.evaluate(TALL) <= 768
-    assert page.locator("#strip .lanes b").all_inner_texts() == ["shift", "classes", "strangers"]
-    assert page.locator("#strip .shifts span").all_inner_texts() == ["Gaussian noise", "Shot noise"]
-    step(page, 1)
+    step(page)
     page.wait_for_selector("#strip .is-marked")
+    assert page.get_attribute("#strip .lanes", "aria-label").endswith("At batch 2.")
     assert page.evaluate(TALL) <= 800
+    page.click("#run")
+    wait_done(page, 3)
+    names = ["Gaussian noise", "Shot noise", "Impulse noise"]
+    assert page.locator("#strip .shifts span").all_inner_texts() == names
+    show(page, "explore")
+    assert page.locator("#shifts tbody th").all_inner_texts() == names
+    assert page.locator("#shifts tbody td").count() == 9
+    show(page, "watch")
+    set_number(page, "batches", 4)  # another plan: the form's, which no run is at
+    page.wait_for_function("document.querySelectorAll('#strip .shifts > div').length === 4")
+    assert page.locator("#strip .is-marked").count() == 0
     for width, height in ((1366, 640), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         if width < 900:

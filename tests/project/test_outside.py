@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import gradio as gr
 import numpy as np
 import pytest
-from helpers import labelled_source, random_images, small_backbone
+from helpers import labelled_source, random_images, settings_for, small_backbone
 from outside import CacheSettings, FeatureCache, added
 from pressing import HOST
 
@@ -48,11 +48,8 @@ def outside() -> Iterator[None]:
 
 
 def experiment(turn: Turn = WHOLE, **changes: object) -> Experiment:
-    settings = RunSettings(
-        methods=NAMES,
-        stream=StreamSettings(batch_size=10, batches=2, corruption="night", severity=3),
-        adaptation=AdaptationSettings(learning_rate=1e-3, steps=3, memory_shots=2, score="margin"),
-    )
+    stream = {"batch_size": 10, "batches": 2, "corruption": "night", "severity": 3}
+    settings = settings_for(*NAMES, **stream, learning_rate=1e-3, steps=3, memory_shots=2, score="margin")
     return Experiment(replace(settings, **changes), small_backbone(), labelled_source(), turn=turn)
 
 

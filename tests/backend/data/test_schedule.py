@@ -10,7 +10,7 @@ from helpers import CLASSES, labelled_source, random_images
 from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, corrupt
 from cliptta_demo.backend.data.catalog import open_source, open_strangers
 from cliptta_demo.backend.data.schedule import Order, plan_of
-from cliptta_demo.backend.data.sources import GivenImages
+from cliptta_demo.backend.data.sources import UNLABELLED, GivenImages
 from cliptta_demo.backend.data.stream import Stream
 from cliptta_demo.backend.settings import ORDERS, SCHEDULES, StreamSettings
 
@@ -161,8 +161,10 @@ def test_a_source_that_ends_ends_the_stream_where_bursts_are() -> None:
     assert len(made) < 10
 
 
-def test_images_without_labels_come_shuffled() -> None:
+def test_images_without_labels_come_shuffled_and_are_resized() -> None:
     names = tuple(f"{number}" for number in range(20))
-    source = GivenImages(random_images(20), CLASSES, names=names)
+    source = GivenImages(random_images(20, size=48), CLASSES, names=names)
     made = Stream(source, StreamSettings(order="rotta", batch_size=10, batches=2), 32)
-    assert sorted(made.batch(0).images.names + made.batch(1).images.names) == sorted(names)
+    first, second = (made.batch(index).images for index in (0, 1))
+    assert sorted(first.names + second.names) == sorted(names)
+    assert (first.pixels.shape, first.labels.tolist()) == ((10, 3, 32, 32), [UNLABELLED] * 10)

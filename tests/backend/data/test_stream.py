@@ -5,10 +5,10 @@ import threading
 import numpy as np
 import pytest
 import torch
-from helpers import CLASSES, labelled_source, random_images
+from helpers import CLASSES, labelled_source
 
 from cliptta_demo.backend.data.catalog import open_source, open_strangers, picture_class_names
-from cliptta_demo.backend.data.sources import OOD_LABEL, UNLABELLED, GivenImages
+from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
 from cliptta_demo.backend.data.stream import THREADS, AheadOfTime, Batch, Stream
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.settings import StreamSettings
@@ -123,14 +123,6 @@ def test_clean_images_come_beside_the_stream_until_there_are_no_more() -> None:
     few = [Stream(source, settings, 32).clean(index) for index in range(3)]
     assert [len(images) for images in few] == [64, 6, 0]
     assert {image.numpy().tobytes() for image in torch.cat(few)} == {i.numpy().tobytes() for i in source.pixels}
-
-
-def test_given_images_need_no_labels_and_are_resized() -> None:
-    source = GivenImages(random_images(3, size=48), CLASSES, names=("a.png", "b.png", "c.png"))
-    batch = Stream(source, StreamSettings(batch_size=8), 32).batch(0)
-    assert batch.images.pixels.shape == (3, 3, 32, 32)
-    assert batch.images.labels.tolist() == [UNLABELLED] * 3
-    assert set(batch.images.names) == {"a.png", "b.png", "c.png"}
 
 
 def test_what_there_is_not_is_said_in_a_sentence() -> None:

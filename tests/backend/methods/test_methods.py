@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import CLASSES, labelled_source, last, method_of, random_images
+from helpers import CLASSES, labelled_source, last, method_of, random_images, settings_for
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,7 +21,7 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.towers import find_normalisation
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
+from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
 
 SETTINGS = AdaptationSettings(learning_rate=1e-2, steps=3, memory_shots=2, memory_sample=6)
 
@@ -194,11 +194,7 @@ def test_rottas_teacher_can_predict(backbone: Backbone) -> None:
 
 # ---------------------------------------------------------------- each method's own rate and steps
 
-OWN_RATES = RunSettings(
-    methods=("tent", "cliptta"),
-    stream=StreamSettings(batch_size=4, batches=5),
-    adaptation=AdaptationSettings(steps=2, memory_shots=0),
-)
+OWN_RATES = settings_for("tent", "cliptta", batch_size=4, batches=5, steps=2, memory_shots=0)
 
 
 def test_own_rate_and_steps_are_used_where_they_are_asked_for(

@@ -36,11 +36,8 @@ def images_for(backbone: Backbone) -> Tensor:
 
 def adapt(backbone: Backbone, folder: Path) -> tuple[Experiment, RunState]:
     """Two batches under CLIPTTA, and what is saved of them in the folder."""
-    settings = RunSettings(
-        methods=("cliptta", "tda"),
-        stream=StreamSettings(corruption="fog", batch_size=8, batches=2),
-        adaptation=backbone.info.adaptation,
-    )
+    stream = StreamSettings(corruption="fog", batch_size=8, batches=2)
+    settings = RunSettings(methods=("cliptta", "tda"), stream=stream, adaptation=backbone.info.adaptation)
     experiment = Experiment(settings, backbone, open_source("pictures"))
     *_, (state, _) = experiment.run()
     for name, data in saved_files(backbone, settings, state).items():

@@ -7,7 +7,7 @@ import open_clip
 import pytest
 import torch
 from checkpoints import ARCHITECTURES
-from helpers import OWN_SETTINGS, SHAPES, random_images, small_backbone
+from helpers import SHAPES, random_images, settings_for, small_backbone
 from torch import nn
 
 from cliptta_demo.backend.data.sources import GivenImages
@@ -17,7 +17,6 @@ from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, best_precision, load_backbone
 from cliptta_demo.backend.models.towers import PlainAttention, keep_weights_in, replace_attention
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 
 def run_all(backbone: Backbone) -> np.ndarray:
@@ -26,12 +25,7 @@ def run_all(backbone: Backbone) -> np.ndarray:
     size = backbone.info.image_size
     pixels = torch.randint(0, 256, (8, 3, size, size), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     source = GivenImages(pixels, ("cat", "dog", "ship"), torch.zeros(8, dtype=torch.int64))
-    settings = RunSettings(
-        methods=SHAPES,
-        stream=StreamSettings(batch_size=4, batches=2),
-        adaptation=AdaptationSettings(steps=2, learning_rate=1e-3),
-        own=OWN_SETTINGS,
-    )
+    settings = settings_for(*SHAPES, batch_size=4, batches=2, steps=2, learning_rate=1e-3)
     *_, (state, snapshot) = Experiment(settings, backbone, source).run()
     for name, method in snapshot.methods.items():
         assert torch.isfinite(torch.from_numpy(method.id_scores)).all(), name

@@ -8,7 +8,7 @@ import open_clip
 import pytest
 import torch
 from checkpoints import SMALL, TEXT, own_tokenizer, weights
-from helpers import OWN_SETTINGS, SHAPES, labelled_source, small_backbone
+from helpers import SHAPES, labelled_source, settings_for, small_backbone
 from hub_stand_in import Hub, Repository, pointed_at, serve_hub
 from safetensors.torch import save
 
@@ -22,7 +22,6 @@ from cliptta_demo.backend.models.offered import licence_of
 from cliptta_demo.backend.models.text_tower import hub_tokenizer
 from cliptta_demo.backend.models.weights import is_fetched
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 OPENAI = "timm/vit_base_patch16_clip_224.openai"  # where open_clip's tag ViT-B-16/openai points
 LAION = "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"  # and ViT-L-14/laion2b_s32b_b82k
@@ -181,13 +180,7 @@ def test_a_file_damaged_on_disk_is_fetched_anew(stand_in: Hub, tmp_path: Path) -
 
 def test_a_constant_bias_changes_nothing() -> None:
     """SigLIP's b: the same run with and without it, but for rounding."""
-    settings = RunSettings(
-        methods=SHAPES,
-        stream=StreamSettings(batch_size=8, batches=1),
-        adaptation=AdaptationSettings(steps=2),
-        own=OWN_SETTINGS,
-    )
-    ends = []
+    settings, ends = settings_for(*SHAPES, batch_size=8, batches=1, steps=2), []
     for bias in (0.0, -10.0):
         backbone = small_backbone()
         backbone.logit_bias = bias

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import pytest
-from helpers import CLASSES, OWN_SETTINGS, labelled_source, method_of, random_images, small_backbone
+from helpers import CLASSES, OWN_SETTINGS, labelled_source, method_of, random_images, settings_for, small_backbone
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -13,26 +14,15 @@ from cliptta_demo.backend.methods.recorded import chosen
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.run.arithmetic import THERE_AND_BACK, Pace, Towers, cost_of, duration
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings, method_names
+from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, method_names
 from cliptta_demo.limits import Limits
 from cliptta_demo.page.form.reading import readable
 from cliptta_demo.page.runs import cost
 from cliptta_demo.page.runs.machine import Machine
 
-SETTINGS = RunSettings(
-    methods=method_names(),
-    stream=StreamSettings(batch_size=10, batches=3),
-    adaptation=AdaptationSettings(steps=2, memory_shots=2, memory_sample=6),
-    own=OWN_SETTINGS,
-)
+SETTINGS = settings_for(*method_names(), batch_size=10, batches=3, steps=2, memory_shots=2, memory_sample=6)
 # Other definitions, which take something else of a memory.
-RELEASES = (
-    ("rotta", "cliptta"),
-    ("sotta", "cliptta"),
-    ("sotta", "as-is"),
-    ("stamp", "cliptta"),
-    ("stamp", "cliptta-sharp"),
-)
+RELEASES = [*product(("rotta", "sotta", "stamp"), ["cliptta"]), ("sotta", "as-is"), ("stamp", "cliptta-sharp")]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from helpers import CLASSES, OWN_SETTINGS, SHAPES, labelled_source, random_images, small_backbone
+from helpers import CLASSES, SHAPES, labelled_source, random_images, settings_for, small_backbone
 
 from cliptta_demo.backend.data.sources import GivenImages
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
@@ -23,12 +23,8 @@ from cliptta_demo.backend.run.summary import summarise
 from cliptta_demo.backend.run.window import OVERLAYS, Window, overlaid
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
-SETTINGS = RunSettings(
-    methods=SHAPES,
-    stream=StreamSettings(batch_size=10, batches=3, ood_share=0.2, corruption="contrast"),
-    adaptation=AdaptationSettings(learning_rate=1e-2, steps=2, memory_shots=2),
-    own=OWN_SETTINGS,
-)
+STREAM = {"batch_size": 10, "batches": 3, "ood_share": 0.2, "corruption": "contrast"}
+SETTINGS = settings_for(*SHAPES, **STREAM, learning_rate=1e-2, steps=2, memory_shots=2)
 
 
 def experiment(backbone: Backbone, settings: RunSettings = SETTINGS) -> Experiment:
@@ -134,11 +130,7 @@ def test_unlabelled_images_have_predictions_and_no_accuracy_and_one_class_is_ref
 
 # ---------------------------------------------------------------- windows, starting anew, accuracies by shift
 
-WINDOWS = RunSettings(
-    methods=("zero-shot", "tent", "tda"),
-    stream=StreamSettings(batch_size=2, batches=5),
-    adaptation=AdaptationSettings(learning_rate=1e-2, steps=3, window=2),
-)
+WINDOWS = settings_for("zero-shot", "tent", "tda", batch_size=2, batches=5, learning_rate=1e-2, steps=3, window=2)
 
 
 def test_methods_move_once_a_window_and_a_run_goes_on_in_the_middle_of_one() -> None:
@@ -191,11 +183,8 @@ def test_a_method_is_astray_when_sar_s_average_is_low_and_it_begins_anew_with_it
 
 
 def test_a_run_resets_at_shifts_and_tells_accuracy_by_shift() -> None:
-    settings = RunSettings(
-        methods=("tent",),
-        stream=StreamSettings(schedule="continual", shift_batches=2, batch_size=4, batches=5),
-        adaptation=AdaptationSettings(steps=2, memory_shots=0, reset="shift"),
-    )
+    stream = {"schedule": "continual", "shift_batches": 2, "batch_size": 4, "batches": 5}
+    settings = settings_for("tent", **stream, steps=2, memory_shots=0, reset="shift")
     *_, (_, snapshot) = (steps := list(Experiment(settings, small_backbone(), labelled_source()).run()))
     assert [int(state.adaptations["tent"].updates) for state, _ in steps] == [2, 4, 2, 4, 2]
     method = summarise(snapshot)["methods"]["tent"]
@@ -207,11 +196,8 @@ def test_a_run_resets_at_shifts_and_tells_accuracy_by_shift() -> None:
 
 
 def test_a_mixed_stream_counts_each_image_under_its_own_shift() -> None:
-    settings = RunSettings(
-        methods=("tent",),
-        stream=StreamSettings(schedule="mixed", batch_size=20, batches=1),
-        adaptation=AdaptationSettings(steps=1, memory_shots=0, reset="astray"),
-    )
+    stream = {"schedule": "mixed", "batch_size": 20, "batches": 1}
+    settings = settings_for("tent", **stream, steps=1, memory_shots=0, reset="astray")
     state, snapshot = next(Experiment(settings, small_backbone(), labelled_source()).run())
     counts = state.tallies["tent"].by_shift
     assert sum(seen for seen, _ in counts.values()) == 20
@@ -224,7 +210,7 @@ NAMES = ("zero-shot", "tent", "cliptta", "rotta", "tda")
 
 
 def window(most: int = 4, rest: Callable[[], None] | None = None) -> Window:
-    settings = RunSettings(methods=NAMES, adaptation=AdaptationSettings(steps=1, memory_shots=1))
+    settings = settings_for(*NAMES, steps=1, memory_shots=1)
     return Window(Experiment(settings, small_backbone(), labelled_source(2), rest=rest).methods, most)
 
 

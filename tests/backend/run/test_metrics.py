@@ -5,14 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import CLASSES, labelled_source, random_images, small_backbone
+from helpers import CLASSES, labelled_source, random_images, settings_for, small_backbone
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.insight import caption_matrix, toy_paths
 from cliptta_demo.backend.run.metrics import Paired, Tally, auroc, entropy_of, fpr95
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 
 def scores(*values: float) -> np.ndarray:
@@ -88,11 +87,7 @@ def test_the_mean_row_entropy_of_the_matrix_is_the_contrastive_loss() -> None:
 
 def test_a_snapshot_carries_what_the_matrix_and_the_drift_need() -> None:
     backbone = small_backbone()
-    settings = RunSettings(
-        methods=("zero-shot", "tent", "cliptta"),
-        stream=StreamSettings(batch_size=8, batches=1),
-        adaptation=AdaptationSettings(steps=2, learning_rate=1e-2),
-    )
+    settings = settings_for("zero-shot", "tent", "cliptta", batch_size=8, batches=1, steps=2, learning_rate=1e-2)
     *_, (state, snapshot) = Experiment(settings, backbone, labelled_source()).run()
     assert snapshot.logit_scale == backbone.logit_scale
     assert snapshot.methods["tent"].batch.cosines.shape == (8, len(CLASSES))

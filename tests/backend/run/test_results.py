@@ -8,34 +8,21 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from helpers import CLASSES, faults, labelled_source, random_images, small_backbone
+from helpers import CLASSES, faults, labelled_source, random_images
+from pressing import METHODS, run_of
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
-from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.summary import to_csv
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.panels import images as results
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.exports import download
 from cliptta_demo.page.panels.images import Results, results_data
-from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.runner import work
-from cliptta_demo.page.session.state import Recipe, Session
-
-METHODS = ("zero-shot", "tent", "cliptta")
 
 
-def run(source, strangers=None, share=0.0, methods=METHODS):
-    settings = RunSettings(
-        methods=methods,
-        stream=StreamSettings(batch_size=8, batches=3, ood_share=share),
-        adaptation=AdaptationSettings(learning_rate=0.01, steps=2, memory_shots=1),
-    )
-    experiment = Experiment(settings, small_backbone(), source, strangers)
-    recipe = Recipe(settings, "tiny", "pictures", "flags", CLASSES, CLASSES)
-    looks = [look for look in work(experiment, Session(recipe, experiment.start()), Machine()) if look.live is None]
-    return [look.session for look in looks]
+def run(source, strangers=None, **changes):
+    looks, _ = run_of(source, strangers, learning_rate=0.01, **changes)
+    return [look.session for look in looks if look.live is None]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +54,7 @@ def test_the_csv_holds_every_image_with_the_engines_own_numbers(labelled):
 
 def test_strangers_bring_scores_and_who_was_let_in():
     strangers = GivenImages(random_images(12, seed=9), CLASSES)
-    session = run(labelled_source(24), strangers, 0.5, ("zero-shot", "cliptta-oce"))[-1]
+    session = run(labelled_source(24), strangers, ood_share=0.5, methods=("zero-shot", "cliptta-oce"))[-1]
     rows = table(to_csv(session.results, CLASSES, with_scores=True))
     assert sum(row["truth"] == "stranger" for row in rows) == 12
     for row in rows:
@@ -83,11 +70,7 @@ def test_names_that_a_spreadsheet_would_run_are_made_harmless():
     names = ("=cmd()", "+1", "-1", "@x", "\tx", "plain.png", 'a "b", c.png', "a=b", "  =1+1", "＝1")
     classes = ("=HYPERLINK(1)", "dog")
     source = GivenImages(random_images(10), classes, names=names)
-    settings = RunSettings(stream=StreamSettings(batch_size=10, batches=1), adaptation=AdaptationSettings(steps=1))
-    experiment = Experiment(settings, small_backbone(), source)
-    recipe = Recipe(settings, "tiny", "upload", "flags", classes, classes)
-    *_, look = work(experiment, Session(recipe, experiment.start()), Machine())
-    rows = table(to_csv(look.session.results, classes, with_scores=False))
+    rows = table(to_csv(run(source, names=classes, batch_size=10)[-1].results, classes, with_scores=False))
     safe = {"plain.png", 'a "b", c.png', "a=b"}
     assert {row["file"] for row in rows} == safe | {f"'{name}" for name in names if name not in safe}
     assert {row["zero-shot prediction"] for row in rows} <= {"'=HYPERLINK(1)", "dog"}

@@ -9,16 +9,14 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-import open_clip
 import pytest
 import torch
 from pressing import HOST
 from safetensors.torch import load, save
 
-from cliptta_demo.backend.data.catalog import open_source
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.loading import load_backbone
-from cliptta_demo.backend.models.offered import TINY_DIRECTORY, check_visitor_backbone, label_of
+from cliptta_demo.backend.models.offered import check_visitor_backbone, label_of
 from cliptta_demo.backend.models.saved_weights import MOST_BYTES, base_of, keep_uploaded
 from cliptta_demo.cli import main
 from cliptta_demo.page.form.links import open_link
@@ -89,25 +87,10 @@ def saved() -> tuple[Session, dict[str, bytes]]:
         return session, {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_adapted_weights_are_open_clips_and_predict_the_same(saved: tuple[Session, dict[str, bytes]]) -> None:
-    session, files = saved
-    architecture = {"open_clip_config.json", "tiny_tower.py"}
-    assert set(files) == {"README.txt", "tent.safetensors", "cliptta.safetensors", *architecture}
-    model = open_clip.create_model(f"local-dir:{TINY_DIRECTORY}").eval()
-    missing, unexpected = model.load_state_dict(load(files["cliptta.safetensors"]), strict=False)
-    assert missing
-    assert not unexpected
-    backbone = load_backbone("tiny", precision="float32")
-    images = open_source("pictures").take(0, 4, backbone.info.image_size, "shuffled", 0, 4).pixels
-    with torch.no_grad():
-        features = model.encode_image(backbone.normalise(images), normalize=True)
-    adapted = backbone.embed(images, session.state.adaptations["cliptta"].values[: backbone.layout.size])
-    assert torch.allclose(features, adapted, atol=0.01)
-    assert not torch.allclose(adapted, backbone.embed(images), atol=0.01)
-
-
 def test_what_was_saved_runs_again_and_predicts_the_same(saved: tuple[Session, dict[str, bytes]]) -> None:
     session, files = saved
+    architecture = {"open_clip_config.json", "tiny_tower.py"}  # with which open_clip alone reads them
+    assert set(files) == {"README.txt", "tent.safetensors", "cliptta.safetensors", *architecture}
     name = keep_uploaded(files["cliptta.safetensors"])
     assert base_of(name) == "tiny"
     assert label_of(name) == "Tiny CLIP (built in) after cliptta"

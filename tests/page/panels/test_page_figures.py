@@ -8,37 +8,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import CLASSES, labelled_source, random_images, small_backbone
+from helpers import CLASSES, labelled_source, random_images
 from PIL import Image
+from pressing import METHODS, run_of
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
-from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.summary import statuses
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.page.panels.curves import accuracy_data, entropy_data
 from cliptta_demo.page.panels.figures import gain_data, reliability_data, scores_data
 from cliptta_demo.page.panels.heads import message_html, progress_html, spoken
 from cliptta_demo.page.panels.images import gallery_data
 from cliptta_demo.page.panels.stage import live_stage, stage
-from cliptta_demo.page.runs.machine import Machine
-from cliptta_demo.page.runs.runner import work
-from cliptta_demo.page.session.state import Mark, Recipe, Session, sprite_sheet
+from cliptta_demo.page.session.state import Mark, Session, sprite_sheet
 
 pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="alert(1)">'
-METHODS = ("zero-shot", "tent", "cliptta")
 
 
-def run(source, strangers=None, ood_share=0.0, batches=3, names=CLASSES, methods=METHODS):
-    settings = RunSettings(
-        methods=methods,
-        stream=StreamSettings(batch_size=8, batches=batches, ood_share=ood_share, corruption="fog", severity=2),
-        adaptation=AdaptationSettings(steps=2, memory_shots=1),
-    )
-    recipe = Recipe(settings, "small", "pictures", "flags", CLASSES, names)
-    experiment = Experiment(settings, small_backbone(), source, strangers, class_names=names)
-    looks = list(work(experiment, Session(recipe, experiment.start()), Machine()))
+def run(source, strangers=None, ood_share=0.0, **changes):
+    looks, experiment = run_of(source, strangers, ood_share=ood_share, corruption="fog", severity=2, **changes)
     return looks[-1].session, [look.live for look in looks if look.live is not None], experiment
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from helpers import labelled_source, small_backbone
-from test_page_figures import METHODS, run
+from pressing import METHODS
+from test_page_figures import run
 
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import StreamSettings

@@ -1,0 +1,106 @@
+"""What a visitor does on the page in a real browser, and what can be seen there."""
+
+from serving import wait_for_streams
+
+PROGRESS = "[data-testid=progress]"
+
+
+def show_settings(page, show=True):
+    """Opens the drawer, or closes it."""
+    page.evaluate("show => cliptta.showSettings(show)", show)
+
+
+def set_number(page, name, value):
+    """Fills a field of the drawer, which is closed again where it was."""
+    field = f"#{name} input[type=number]"
+    closed = not page.is_visible(field)
+    if closed:
+        show_settings(page)
+    page.fill(field, str(value))
+    page.press(field, "Tab")
+    if closed:
+        show_settings(page, False)
+
+
+def choose(page, name, label):
+    page.click(f"#{name} input")
+    page.click(f'[role=option]:has-text("{label}")')
+
+
+def corrupt(page, name):
+    page.click("#corruption .more")
+    page.click(f"#corruption .floating [value={name}]")
+
+
+def knobs(page):
+    """What the page's own knobs stand at: corruption, severity, learning rate."""
+    return page.evaluate(
+        """() => [
+            document.querySelector('#corruption .floating [aria-pressed=true]').value,
+            document.querySelector('#severity :checked').value,
+            document.querySelector('#learning-rate b').textContent,
+        ]"""
+    )
+
+
+def show(page, depth):
+    page.click(f"#tab-{depth}")
+
+
+def open_lesson(page, key):
+    page.click("#lessons-open")
+    page.click(f"#lesson-{key}")
+    page.wait_for_selector(f".lesson[data-lesson={key}]")
+
+
+def small(page, batch_size=16, batches=30):
+    set_number(page, "batch-size", batch_size)
+    set_number(page, "batches", batches)
+
+
+def wait_done(page, count):
+    page.wait_for_function(
+        "count => Number(document.querySelector('[data-testid=progress] b')?.textContent) >= count", arg=count
+    )
+
+
+def wait_idle(page):
+    """The last run has ended, and Gradio has heard of it."""
+    page.wait_for_selector("#step:not([disabled])")
+    wait_for_streams(page)
+
+
+def done(page):
+    return int(page.inner_text(f"{PROGRESS} b"))
+
+
+def step(page):
+    """Presses Step and waits for its end; a batch may be done before its beginning can be seen."""
+    page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
+    page.click("#step")
+    page.wait_for_function("/paused|finished/.test(document.querySelector('[data-testid=progress]').textContent)")
+    wait_idle(page)
+
+
+def ends(page):
+    """Each method's accuracy as the end of its line has it, in %."""
+    ends = page.locator("#accuracy .end")
+    return dict(ends.evaluate_all("all => all.map(e => [e.dataset.method, Number(e.querySelector('b').textContent)])"))
+
+
+def picture(page):
+    """Everything displayed that a run decides."""
+    page.evaluate("cliptta.catchUp()")  # plots out of sight are drawn late
+    return page.evaluate(
+        """() => ({
+            sentence: document.querySelector('#sentence').textContent,
+            ends: [...document.querySelectorAll('.end :is(.number, .who > b)')].map(part => part.textContent),
+            curves: ['accuracy', 'entropy'].map(
+                id => document.querySelector(`#${id} .plot`).data.filter(t => t.meta !== 'behind').map(t => t.y)
+            ),
+            words: [...document.querySelectorAll('#words .tile')].map(tile => tile.textContent),
+            answers: document.querySelector('#answers .body').innerHTML,
+            scores: [...document.querySelectorAll('#scores .plot')].map(plot => plot.data.map(t => [t.x, t.y])),
+            tiles: [...document.querySelectorAll('#gallery .tile')].map(tile => tile.title + tile.dataset.status),
+        })"""
+    )
