@@ -1,8 +1,8 @@
 // Watch: the sentence of the batch on show, what each method says of its first images, and where all its answers go.
+const { HIGH, shapes, lightable } = cliptta; // rows.js
 const WORDS = 15; // images that have room on a wide page; the style sheet leaves out what doesn't fit
 const ROWS = 12; // classes that have a row of their own
 const LONGEST = 11; // letters of a class beside its row
-const HIGH = 5; // squares that stand on one another: their length counts
 const LEAST = 4; // pixels of a square; smaller ones are bars
 const MOST = 128; // images of a batch; of more, bars too
 const COLLAPSED = 0.6; // of a batch's answers in one class
@@ -115,24 +115,6 @@ function rowsOf(data, tables, whole) {
   return [...all, { name: say("{count} others", { count: others.length }), kinds: others, others: true }];
 }
 
-/** The squares, or bars, of one class and method, from left to right: right, wrong, missed. */
-function shapes(row, x, y, { pitch, squares }) {
-  const parts = [];
-  let before = 0;
-  for (const [kind, edge] of [["right", 0], ["wrong", 0], ["missed", 0.5]]) { // hollow: its line lies within
-    if (!squares && row[kind]) {
-      const [from, wide] = [x + (before * pitch) / HIGH, (row[kind] * pitch) / HIGH];
-      parts.push(drawn("rect", { class: kind, x: from, y: y - 10, width: Math.max(1, wide), height: 20 }));
-    }
-    for (let index = before; squares && index < before + row[kind]; index += 1) {
-      const [left, top] = [x + Math.floor(index / HIGH) * pitch, y + ((index % HIGH) - HIGH / 2) * pitch];
-      parts.push(drawn("rect", { class: kind, x: left + edge, y: top + edge, width: pitch - 1 - 2 * edge, height: pitch - 1 - 2 * edge }));
-    }
-    before += row[kind];
-  }
-  return parts;
-}
-
 function columnHead(own, rows, x, wide, many, all) {
   const used = rows.filter((row) => total(row)).length;
   const about = { title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 2}px` };
@@ -212,37 +194,8 @@ kinds.answers = function (body) {
   if (at >= 0) picture.lit(at);
 };
 
-/** Rows that light their images, by pointer or by ↑ ↓. */
-function lightable(picture) {
-  const rows = [...picture.querySelectorAll(".row")];
-  const lit = (picture.lit = (at) => {
-    rows.forEach((row, index) => row.classList.toggle("lit", index === at));
-    light(rows[at]?.dataset.kinds);
-    picture.ariaDescription = rows[at]?.querySelector("title").textContent ?? "";
-  });
-  picture.addEventListener("pointerover", ({ target }) => lit(rows.indexOf(target.closest(".row"))));
-  picture.addEventListener("pointerleave", () => lit());
-  picture.addEventListener("blur", () => lit());
-  picture.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const at = rows.findIndex((row) => row.matches(".lit"));
-    lit(Math.min(rows.length - 1, Math.max(0, at + step)));
-    picture.querySelector(".lit").scrollIntoView({ block: "nearest" });
-  });
-}
-
 /** Pixels that the rows may take: fewer in a low window. */
 const answersHigh = () => (matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
-
-/** Lights the images of these classes, by truth or by answer. */
-function light(kinds = "") {
-  const wanted = new Set(kinds.split(" ").filter(Boolean));
-  for (const place of document.querySelectorAll(".saying .tile[data-kinds]")) {
-    place.classList.toggle("dim", wanted.size > 0 && !place.dataset.kinds.split(" ").some((kind) => wanted.has(kind)));
-  }
-}
 
 /** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {

@@ -23,7 +23,7 @@ from cliptta_demo.places import ASSETS
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 # Of the scripts, those that draw what a run shows, wherever it is kept; and all.
 DRAWING = (
-    *("page", "sketch", "ends", "plots", "curves", "figures", "batches", "gallery", "watch", "enlarged"),
+    *("page", "sketch", "ends", "plots", "curves", "figures", "batches", "gallery", "rows", "watch", "enlarged"),
     *("loss", "story", "terms", "strip", "past"),
 )
 SCRIPTS = (
