@@ -50,7 +50,7 @@ def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: 
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(kept.as_uri())
-    for panel, drawings in {"accuracy": 1, "histogram": 3, "scores": 3}.items():
+    for panel, drawings in {"accuracy": 1, "scores": 3}.items():
         page.wait_for_selector(f"#{panel} .sketch")
         assert page.locator(f"#{panel} .sketch").count() == drawings
     last_points = "lines => lines.map(line => line.points[line.points.length - 1].y)"
@@ -59,7 +59,8 @@ def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: 
     assert sorted(ends) == [end for _, end in sorted(zip(shown, ends, strict=True), reverse=True)]  # higher is better
     page.click("#drift summary")
     page.wait_for_selector("#drift .sketch")
-    page.click("#glimpse .tile >> nth=0")
+    assert page.locator("#answers .column").count() == 3
+    page.click("#words .tile >> nth=0")
     assert page.locator(".enlarged[open] section").count() == 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert errors == []
