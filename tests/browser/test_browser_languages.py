@@ -163,7 +163,6 @@ def test_after_a_batch_with_strangers(far: Page) -> None:
         set_number(far, name, value)
     far.click("#step")
     far.wait_for_selector("#scores .main-svg", state="attached")
-    far.wait_for_selector("#gallery .tile", state="attached")
     wait_idle(far)
     assert far.eval_on_selector("#accuracy .plot", "plot => getComputedStyle(plot).direction") == "ltr"
     check(far)
