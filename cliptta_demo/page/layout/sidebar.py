@@ -110,7 +110,7 @@ def build_sidebar(
     data, strangers, methods, names = (made[name] for name in ("dataset", "ood_source", "methods", "class_names"))
     # A visitor's own choice; a link brings its own class names.
     data.input(class_text_and_corruption, data, [names, made["corruption"]], **QUIET)
-    data.input(None, data, None, js=f"(name) => name === '{UPLOAD}' && window.cliptta.lead('#files button')")
+    data.select(None, data, None, js=f"(name) => name === '{UPLOAD}' && window.cliptta.lead('#files button')")
     data.change(fit_widgets, data, [data, names, made["strangers_by_label"], shortcuts], **QUIET)
     data.change(None, data, None, js=f"(name) => window.cliptta.given.choose(name === '{UPLOAD}')")
     strangers.change(lambda name: gr.Dropdown(info=images_note(name)), strangers, strangers, **QUIET)
