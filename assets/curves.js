@@ -157,7 +157,7 @@ figures.accuracy = function (data) {
   const alone = data.methods.flatMap((own) => own.alone.map((value, at) => [value, at + 1]));
   const [high, at] = alone.reduce((one, other) => (other[0] > one[0] ? other : one), [0]); // above every line
   const layout = layoutOf(data, fifths(data.methods), chance, label, numbered());
-  if (at) layout.annotations.push(noteAt(at, say("one batch alone"), at > data.stream.batches / 2, { y: high, yref: "y", font: { color: "@muted" } }));
+  if (at && !data.stream.changes.length) layout.annotations.push(noteAt(at, say("one batch alone"), at > data.stream.batches / 2, { y: high, yref: "y", font: { color: "@muted" } }));
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
