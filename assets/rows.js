@@ -1,17 +1,16 @@
 // The rows of classes on Watch: their squares or bars, and the images that they light.
-const HIGH = (cliptta.HIGH = 5); // squares that stand on one another: their length counts
 
-/** The squares, or bars, of one class and method, from left to right: right, wrong, missed. */
-cliptta.shapes = function (row, x, y, { pitch, squares }) {
+/** The squares, `high` of them on one another, or bars, of one class and method, from left to right: right, wrong, missed. */
+cliptta.shapes = function (row, x, y, { pitch, squares, high }) {
   const parts = [];
   let before = 0;
   for (const [kind, edge] of [["right", 0], ["wrong", 0], ["missed", 0.5]]) { // hollow: its line lies within
     if (!squares && row[kind]) {
-      const [from, wide] = [x + (before * pitch) / HIGH, (row[kind] * pitch) / HIGH];
+      const [from, wide] = [x + before * pitch, row[kind] * pitch];
       parts.push(drawn("rect", { class: kind, x: from, y: y - 10, width: Math.max(1, wide), height: 20 }));
     }
     for (let index = before; squares && index < before + row[kind]; index += 1) {
-      const [left, top] = [x + Math.floor(index / HIGH) * pitch, y + ((index % HIGH) - HIGH / 2) * pitch];
+      const [left, top] = [x + Math.floor(index / high) * pitch, y + ((index % high) - high / 2) * pitch];
       parts.push(drawn("rect", { class: kind, x: left + edge, y: top + edge, width: pitch - 1 - 2 * edge, height: pitch - 1 - 2 * edge }));
     }
     before += row[kind];

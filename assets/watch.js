@@ -1,5 +1,5 @@
 // Watch: the sentence of the batch on show, what each method says of its first images, and where all its answers go.
-const { HIGH, shapes, lightable } = cliptta; // rows.js
+const { shapes, lightable } = cliptta; // rows.js
 const WORDS = 15; // images that have room on a wide page; the style sheet leaves out what doesn't fit
 const ROWS = 12; // classes that have a row of their own
 const LONGEST = 11; // letters of a class beside its row
@@ -138,10 +138,11 @@ kinds.answers = function (body) {
   const rowHigh = Math.min(33, Math.max(26, answersHigh() / ROWS));
   const high = rowHigh * rows.length;
   const merged = rows.map(({ kinds }) => tables.map((table) => kinds.map((kind) => table[kind]).reduce(added)));
-  const longest = Math.max(...merged.flat().map((row) => total(row) + row.missed), 1);
-  const pitch = Math.min(5.5, (rowHigh - 5) / HIGH, (column - 34) / Math.ceil(longest / HIGH));
-  const squares = pitch >= LEAST && sizeOf(data) <= MOST;
-  const size = { squares, pitch: squares ? pitch : ((column - (narrow ? 8 : 34)) / longest) * HIGH };
+  const longest = sizeOf(data); // one class may take all
+  const stacked = (high) => ({ high, pitch: Math.min(28 / high, (rowHigh - 5) / high, (column - 34) / Math.ceil(longest / high)) });
+  const most = stacked(3).pitch > 7 ? stacked(3) : stacked(5);
+  const squares = most.pitch >= LEAST && longest <= MOST;
+  const size = squares ? most : { high: 1, pitch: (column - (narrow ? 8 : 34)) / longest };
   const svg = drawn("svg", { width: wide, height: high, role: "img", "aria-label": spokenAnswers(data) });
   methods.forEach((own, at) => {
     const group = tinted(own.mark, drawn("g", {}));
@@ -150,10 +151,9 @@ kinds.answers = function (body) {
     const top = Math.max(...merged.map((cells) => total(cells[at])));
     merged.forEach((cells, index) => {
       const [cell, y] = [cells[at], (index + 0.5) * rowHigh];
-      group.append(...shapes(cell, x, y, size));
+      group.append(...shapes(cell, x, y, { squares, ...size }));
       if (narrow || total(cell) !== top || merged.findIndex((row) => total(row[at]) === top) !== index) return;
-      const all = total(cell) + cell.missed;
-      const end = size.squares ? Math.ceil(all / HIGH) * pitch : (all * pitch) / HIGH;
+      const end = Math.ceil((total(cell) + cell.missed) / size.high) * size.pitch;
       group.append(drawn("text", { class: "largest", x: x + end + 4, y: y + 4 }, String(top)));
     });
     svg.append(group);
