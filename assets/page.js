@@ -227,17 +227,23 @@ const themeChanged = () => {
 new MutationObserver(themeChanged).observe(document.body, { attributes: true, attributeFilter: ["class"] });
 themeChanged();
 
-// On paper all is light, drawings too.
+// On paper all is light and as wide as the paper, drawings too.
 let wasDark = false;
-const paint = (inDark) => {
+const paint = (inDark, onPaper) => {
   document.body.classList.toggle("dark", inDark);
+  document.body.classList.toggle("paper", onPaper);
   for (const schedule of mounted) schedule.now();
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    if (!plot.clientWidth) continue;
+    window.Plotly.relayout(plot, { autosize: true });
+    plot.ends?.();
+  }
 };
 window.addEventListener("beforeprint", () => {
   wasDark = document.body.classList.contains("dark");
-  if (wasDark) paint(false);
+  paint(false, true);
 });
-window.addEventListener("afterprint", () => wasDark && paint(true));
+window.addEventListener("afterprint", () => paint(wasDark, false));
 
 // What is called from elsewhere. The scripts behind this one, each a block in its scope, know all names of it.
 Object.assign(cliptta, { absent, arrivals, catchUp, drawAnew, figures, make, marker, mount, say });

@@ -104,12 +104,6 @@ function leaveFacet(place) {
   window.Plotly?.purge(plot);
 }
 
-/** On paper the drawing is as wide as there is room (print.css), and keeps its shape. */
-function fit(plot) {
-  const { width, height } = plot._fullLayout;
-  for (const drawing of plot.querySelectorAll(".main-svg")) drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-}
-
 function drawFacet(facet, place) {
   if (facet.head) drawHead(facet.head, place.querySelector(".head"));
   const plot = place.querySelector(".plot");
@@ -117,8 +111,6 @@ function drawFacet(facet, place) {
   if (!window.Plotly) return cliptta.sketch(plot, facet);
   plot.querySelector(".sketch")?.remove();
   window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
-  if (!plot.fits) plot.on("plotly_afterplot", (plot.fits = () => fit(plot)));
-  fit(plot);
 }
 
 kinds.plot = function (body, figure) {
