@@ -97,12 +97,6 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     style = "([id, name]) => getComputedStyle(document.querySelector(id))[name]"
     assert page.evaluate(style, ["#gallery .picture", "printColorAdjust"]) == "exact"
     assert page.evaluate(style, ["#knobs", "display"]) == "none"
-    show(page, "watch")
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    drawn = page.locator("#accuracy .plot").evaluate("plot => [plot._fullLayout.width, plot.clientWidth]")
-    assert drawn[0] == pytest.approx(drawn[1], abs=1)  # on paper as on screen
-    assert page.locator("#words .tile:visible").count() == 8
-    page.evaluate("dispatchEvent(new Event('afterprint'))")
 
     page.emulate_media(media="screen")
     page.set_viewport_size({"width": 1440, "height": 900})
@@ -116,6 +110,12 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     page = visit(390, 844, phone=True)
     page.wait_for_selector("#accuracy .plot .main-svg")
     assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # all is drawn as large as it is printed
+    widths = page.locator("#accuracy .plot").evaluate("plot => [plot._fullLayout.width, plot.clientWidth]")
+    assert widths[0] == pytest.approx(widths[1], abs=1)
+    assert page.locator("#words .tile:visible").count() == 12
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#words .tile:visible").count() == 8
     shown = "Built-in pictures · impulse noise 4 · Zero-shot, TENT, CLIPTTA · 8 batches of 24"
     assert page.text_content("#run-line") == shown
     page.click("#knobs-more button")
