@@ -83,7 +83,7 @@ function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
   return {
     xaxis: { range: [0.5, stream.batches + 0.5], tick0: every, dtick: every, showticklabels: numbered, ticks: "outside", ticklen: 4, tickcolor: "transparent", automargin: false, showline: false },
     yaxis: { automargin: false, ...yaxis },
-    margin: { l: 44 * cliptta.type, r: cliptta.endsWide(methods.length), t: 8, b: numbered ? 22 : 8 },
+    margin: { l: 44 * cliptta.type, r: cliptta.endsWide(methods.length), t: 8, b: numbered ? 22 * cliptta.type : 8 },
     dragmode: false,
     shapes: limit === undefined ? shapes : [...shapes, level(limit)],
     annotations: label ? [...notes, label] : notes,
@@ -142,6 +142,21 @@ function gained({ beside }) {
   return `${points < 0 ? "−" : "+"}${fixed(Math.abs(points), 1)}\n± ${fixed((200 * Math.sqrt(better + broken)) / seen, 1)}`;
 }
 
+/** What the faint dots are, at the highest whose words lie over no line and no other dot; changes have their names there. */
+function alone({ methods, stream }, top) {
+  if (stream.changes.length) return [];
+  const all = methods.flatMap(({ alone }) => alone.map((value, index) => [value, index + 1]));
+  const lines = methods.flatMap(({ series }) => series.map((value, index) => [value, index + 1]));
+  const before = (at) => at > stream.batches / 2;
+  const free = ([value, at]) => {
+    const [from, to] = before(at) ? [at - 0.5 * stream.batches, at] : [at, at + 0.5 * stream.batches];
+    const over = ([other, where]) => where >= from - 1 && where <= to + 1 && Math.abs(other - value) < 0.05 * top && !(other === value && where === at);
+    return at > 1 && ![...lines, ...all].some(over);
+  };
+  const [dot] = all.filter(free).sort((one, other) => other[0] - one[0]);
+  return dot ? [noteAt(dot[1], say("one batch alone"), before(dot[1]), { y: dot[0], yref: "y", font: { color: "@muted" } })] : [];
+}
+
 figures.accuracy = function (data) {
   if (!data.methods) return { empty: say("One curve per method grows here, batch by batch.") };
   if (!data.labelled) return agreement(data);
@@ -154,10 +169,9 @@ figures.accuracy = function (data) {
   ]);
   const chance = 1 / data.classes;
   const label = { ...levelLabel(chance, say("chance"), "left"), yanchor: chance > 0.06 ? "top" : "bottom" }; // below it no line begins
-  const alone = data.methods.flatMap((own) => own.alone.map((value, at) => [value, at + 1]));
-  const [high, at] = alone.reduce((one, other) => (other[0] > one[0] ? other : one), [0]); // above every line
-  const layout = layoutOf(data, fifths(data.methods), chance, label, numbered());
-  if (at && !data.stream.changes.length) layout.annotations.push(noteAt(at, say("one batch alone"), at > data.stream.batches / 2, { y: high, yref: "y", font: { color: "@muted" } }));
+  const scale = fifths(data.methods);
+  const layout = layoutOf(data, scale, chance, label, numbered());
+  layout.annotations.push(...alone(data, scale.range[1]));
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));

@@ -2,7 +2,7 @@
 const { shapes, lightable } = cliptta; // rows.js
 const WORDS = 15; // images that have room on a wide page; the style sheet leaves out what doesn't fit
 const ROWS = 12; // classes that have a row of their own
-const LONGEST = 11; // letters of a class beside its row
+const LONGEST = 10; // letters of a class beside its row
 const LEAST = 4; // pixels of a square; smaller ones are bars
 const MOST = 128; // images of a batch; of more, bars too
 const COLLAPSED = 0.6; // of a batch's answers in one class
@@ -134,7 +134,7 @@ kinds.answers = function (body) {
   const names = Math.max(62, 20 + (big ? 8.5 : 7.5) * Math.max(...rows.map(({ name }) => Math.min(LONGEST, name.length))));
   const column = (wide - names) / methods.length;
   const narrow = methods.length > 3;
-  const head = narrow ? 50 : big ? 70 : 60;
+  const head = narrow ? 50 : big ? 64 : 60;
   const rowHigh = Math.min(33, Math.max(26, answersHigh() / ROWS));
   const high = rowHigh * rows.length;
   const merged = rows.map(({ kinds }) => tables.map((table) => kinds.map((kind) => table[kind]).reduce(added)));
@@ -269,6 +269,9 @@ function apart(reference) {
 
 kinds.sentence = function (body) {
   const data = onShow();
+  body.classList.remove("long");
   body.replaceChildren(...(data?.tiles ? sentence(data) : [body.dataset.waits]));
+  const { minHeight } = getComputedStyle(body); // its room: what needs more is smaller, and moves nothing
+  body.classList.toggle("long", body.offsetHeight > parseFloat(minHeight) + 1);
 };
-addEventListener("resize", () => redraw("words", "answers")); // a phone is turned
+addEventListener("resize", () => redraw("words", "answers", "sentence")); // a phone is turned
