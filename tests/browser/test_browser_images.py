@@ -297,6 +297,7 @@ def test_many_classes_and_images_have_room_on_one_screen(visit, tmp_path):
     assert page.inner_text("#words .sentence") == "13–24 of 48 images"
     finish(page)
     assert page.inner_text("#words .sentence") == "13–24 of 24 images"  # the same place in the batch
+    assert page.inner_text("#accuracy .footnote").startswith("Nobody can say who is right: no labels.")
     assert page.locator("#words .later").is_disabled()
     page.click("#words .earlier")
     assert page.inner_text("#words .sentence") == "12 of 24 images"
