@@ -23,7 +23,7 @@ from cliptta_demo.page.panels.stage import DRAWN, EXPLORE, WATCH, WHY
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import KEPT_RUN, header, sentence_html
+from cliptta_demo.page.words.texts import KEPT_RUN, TITLE, sentence_html
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
 OWN_IMAGES = Text("The images were your own: put the path of their folder in the place of PATH.")
@@ -105,12 +105,18 @@ def as_python(session: Session) -> str:
 def run_as_page(session: Session) -> str:
     """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
     drawn = [panel for panel in (*WATCH, *WHY, *EXPLORE) if panel in DRAWN or (not panel.server and panel in WATCH)]
-    body = [spoken_language(), header(), f'<p class="sentence">{KEPT_RUN}</p>']
-    body += [f'<div id="sentence">{sentence_html()}</div>', run_line_html(session)]
-    places = {panel: f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in drawn}
-    middle = "".join(places[panel] for panel in WATCH[1:-1])
-    body.append(f'<div id="watch">{places[WATCH[0]]}<div id="middle">{middle}</div>{places[WATCH[-1]]}</div>')
-    body += [*(places[panel] for panel in drawn if panel not in WATCH), glossary_html()]
+    places = {panel.name: f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in drawn}
+    first, *middle, last = (places[panel.name] for panel in WATCH)
+    depths = {"watch": first + f'<div id="middle">{"".join(middle)}</div>' + last}
+    depths |= {
+        name: "".join(places.get(panel.name, "") for panel in of) for name, of in (("why", WHY), ("explore", EXPLORE))
+    }
+    body = [spoken_language(), f'<header class="masthead"><h1>{TITLE}</h1></header><div id="lead">']
+    body += [
+        f'<div id="sentence">{sentence_html()}</div><div id="small-line"><p>{KEPT_RUN}</p>{run_line_html(session)}'
+    ]
+    body += ['</div></div><div id="stage">', *(f'<div id="{name}">{parts}</div>' for name, parts in depths.items())]
+    body += [glossary_html(), "</div>"]
     values = [(panel.name, panel.value(session)) for panel in drawn]
     data = {"panels": [*sorted(values, key=lambda named: named[0] != images.GALLERY.name), ("sentence", "{}")]}
     scripts = [f"{name}.js" for name in DRAWING]

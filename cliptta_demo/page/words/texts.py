@@ -17,8 +17,8 @@ _ABOUT = Text(
 DEPTHS = {"watch": Text("Watch"), "why": Text("Why"), "explore": Text("Explore")}
 
 
-def header(lessons: int = 0) -> str:
-    """The page's beginning: its name, the tabs of its depths, and where there are some the menu of lessons."""
+def header(lessons: int) -> str:
+    """The page's beginning: its name, the tabs of its depths, and the menu of lessons."""
     tabs = "".join(
         f'<button type="button" role="tab" id="tab-{name}" aria-controls="{name}">{say(words)}</button>'
         for name, words in DEPTHS.items()
@@ -30,7 +30,7 @@ def header(lessons: int = 0) -> str:
   <a class="skip" href="#run">{say("Skip to Run")}</a>
   <h1>{TITLE}</h1>
   <nav role="tablist" aria-label="{escape(say("Depth"))}">{tabs}</nav>
-  {menu if lessons else ""}
+  {menu}
 </header>
 """
 
