@@ -117,7 +117,7 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("#words .tile:visible").count() == 8
     shown = "Built-in pictures · impulse noise 4 · Zero-shot, TENT, CLIPTTA · 8 batches of 24"
-    assert page.text_content("#run-line") == shown
+    assert page.text_content("#run-line").strip() == shown
     page.click("#knobs-more button")
     page.click("#severity label:has-text('5')")
     page.wait_for_selector("#changed:has-text('other settings: Run to apply')")
@@ -129,7 +129,7 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     page.wait_for_selector("#restore", state="hidden")
     page.wait_for_selector("#changed .changed", state="hidden")
     assert knobs(page)[1] == "4"
-    assert page.text_content("#run-line") == shown
+    assert page.text_content("#run-line").strip() == shown
     page.keyboard.press("Escape")
     page.wait_for_selector("#sidebar", state="hidden")
     open_lesson(page, "photos")
