@@ -44,7 +44,8 @@ cliptta.drawEnds = function (facet, { ends = [], facets, legend }) {
   const leaders = drawn("svg", { width: LEADER, height: plot.clientHeight, "aria-hidden": "true" });
   facet.append(make("div.ends", { style: `width:${margin.r}px;height:${plot.clientHeight}px` }, leaders, ...labels));
   const rooms = labels.map((place) => Math.max(APART[size], place.offsetHeight + 4)); // what stands beside a name may wrap
-  const placed = spread(wanted, rooms, ABOVE[size], plot.clientHeight + ABOVE[size]);
+  const closest = plot.clientHeight / rooms.length; // six beside a low plot stand closer, not over its heading
+  const placed = spread(wanted, size === "small" ? rooms.map((room) => Math.min(room, closest)) : rooms, ABOVE[size], plot.clientHeight + ABOVE[size]);
   ends.forEach((end, index) => {
     labels[index].style.top = `${placed[index] - ABOVE[size]}px`;
     if (Math.abs(placed[index] - wanted[index]) < 6) return;
