@@ -20,14 +20,20 @@ const HIDDEN = {
   sentence: "#lead",
   controls: "#knobs",
 };
+const HIGH = { title: 52, controls: 72, sentence: 118 }; // pixels, of those above a part
 const query = new URLSearchParams(window.location.search);
 const named = (name) => (query.get(name) || "").split(",").map((word) => OLD[word] ?? word);
 const rules = named("hide").filter((word) => HIDDEN[word]).map((word) => `${HIDDEN[word]} { display: none !important; }`);
+if (named("hide").includes("controls")) rules.push(".gradio-container.gradio-container .main.app { padding-bottom: 8px !important; }"); // room for them
 const shown = named("view").flatMap((word) => VIEWS[word] || []);
 if (shown.length) {
   const places = shown.map((id) => `#${id}`).join();
-  rules.push(`.depth { grid-template: none / minmax(0, 1fr) !important; gap: 16px !important; } .depth:has(${places}) { display: grid !important; } .depth:not(:has(${places})) { display: none !important; }`);
-  rules.push(`.depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
+  document.documentElement.classList.add("embed"); // print.css
+  const above = Object.keys(HIGH).map((word) => (named("hide").includes(word) ? 0 : HIGH[word])).reduce((sum, high) => sum + high);
+  document.documentElement.style.setProperty("--room", `calc(100dvh - ${above}px)`);
+  for (const id of shown) delete absent[id]; // it says what will come
+  rules.push(`.depth:not(:has(${places})), .depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
+  rules.push(`body:not(#x) :is(${places}, :has(${places})) { display: flex !important; flex-flow: column nowrap; align-items: stretch !important; flex: 1 1 auto; }`);
 }
 if (query.get("type") === "large") document.documentElement.classList.add("large");
 if (rules.length) document.head.append(make("style", rules.join("\n")));
