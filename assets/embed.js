@@ -20,20 +20,18 @@ const HIDDEN = {
   sentence: "#lead",
   controls: "#knobs",
 };
-const HIGH = { title: 52, controls: 72, sentence: 118 }; // pixels, of those above a part
 const query = new URLSearchParams(window.location.search);
 const named = (name) => (query.get(name) || "").split(",").map((word) => OLD[word] ?? word);
-const rules = named("hide").filter((word) => HIDDEN[word]).map((word) => `${HIDDEN[word]} { display: none !important; }`);
-if (named("hide").includes("controls")) rules.push(".gradio-container.gradio-container .main.app { padding-bottom: 8px !important; }"); // room for them
+const hides = named("hide").filter((word) => HIDDEN[word]);
+const rules = hides.map((word) => `${HIDDEN[word]} { display: none !important; }`);
 const shown = named("view").flatMap((word) => VIEWS[word] || []);
 if (shown.length) {
   const places = shown.map((id) => `#${id}`).join();
-  document.documentElement.classList.add("embed"); // print.css
-  const above = Object.keys(HIGH).map((word) => (named("hide").includes(word) ? 0 : HIGH[word])).reduce((sum, high) => sum + high);
-  document.documentElement.style.setProperty("--room", `calc(100dvh - ${above}px)`);
+  document.documentElement.classList.add("embed", ...hides.map((word) => `no-${word}`)); // print.css
   for (const id of shown) delete absent[id]; // it says what will come
   rules.push(`.depth:not(:has(${places})), .depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
-  rules.push(`body:not(#x) :is(${places}, :has(${places})) { display: flex !important; flex-flow: column nowrap; align-items: stretch !important; flex: 1 1 auto; }`);
+  // All that holds a part grows to the frame, and no further.
+  rules.push(`body:not(#x) :is(${places}, :has(${places}), :is(${places}) :is(.body, :has(.body))) { display: flex !important; flex: 1 1 0 !important; flex-flow: column nowrap; align-items: stretch; min-height: 0 !important; }`);
 }
 if (query.get("type") === "large") document.documentElement.classList.add("large");
 if (rules.length) document.head.append(make("style", rules.join("\n")));

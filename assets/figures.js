@@ -20,7 +20,7 @@ function scoreBars(label, counts, { low, high }, marker) {
 }
 
 figures.scores = function (data) {
-  if (!data.methods?.length) return {};
+  if (!data.methods?.length) return { empty: say("A run with strangers in the stream shows how far their scores lie apart.") };
   const hatched = { color: "@stranger", pattern: { shape: "/", size: 5, solidity: 0.45 } };
   const sides = (own) => [[say("known (ID)"), own.known, { color: `@${own.mark.colour}` }], [say("stranger (OOD)"), own.strangers, hatched]];
   const traces = data.methods.map((own) =>

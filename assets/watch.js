@@ -105,13 +105,13 @@ const total = ({ right, wrong }) => right + wrong;
 const added = (one, other) => ({ right: one.right + other.right, wrong: one.wrong + other.wrong, missed: one.missed + other.missed });
 
 /** The classes that get a row, in their order; of many the largest of any method first, and the others together. */
-function rowsOf(data, tables, whole) {
+function rowsOf(data, tables, whole, most) {
   const all = data.classes.map((name, kind) => ({ name, kinds: [kind] }));
-  if (all.length <= ROWS) return all;
+  if (all.length <= most) return all;
   const size = ({ kinds: [kind] }) => Math.max(...tables.map((table) => total(table[kind])));
   all.sort((one, other) => size(other) - size(one));
   if (whole) return all;
-  const others = all.splice(ROWS - 1).flatMap(({ kinds }) => kinds);
+  const others = all.splice(most - 1).flatMap(({ kinds }) => kinds);
   return [...all, { name: say("{count} others", { count: others.length }), kinds: others, others: true }];
 }
 
@@ -127,7 +127,8 @@ kinds.answers = function (body) {
   if (!data?.tiles) return body.replaceChildren(make("p.hint", say("Which classes each method answers, and which it forgets.")));
   const methods = methodsOf(data);
   const tables = methods.map((own) => counts(data, own));
-  const rows = rowsOf(data, tables, body.whole);
+  const fits = Math.max(3, Math.min(ROWS, Math.floor(answersHigh(body) / 26)));
+  const rows = rowsOf(data, tables, body.whole, fits);
   const guesses = cliptta.guessedClasses?.() ?? new Map();
   const wide = body.clientWidth || 372;
   const big = document.documentElement.matches(".large");
@@ -135,7 +136,7 @@ kinds.answers = function (body) {
   const column = (wide - names) / methods.length;
   const narrow = methods.length > 3;
   const head = narrow ? 50 : big ? 64 : 60;
-  const rowHigh = Math.min(33, Math.max(26, answersHigh() / ROWS));
+  const rowHigh = Math.max(26, answersHigh(body) / fits);
   const high = rowHigh * rows.length;
   const merged = rows.map(({ kinds }) => tables.map((table) => kinds.map((kind) => table[kind]).reduce(added)));
   const longest = sizeOf(data); // one class may take all
@@ -175,7 +176,7 @@ kinds.answers = function (body) {
   const left = sizeOf(data) - known(data).length;
   const note = data.labelled ? say("Full: right. Pale: wrong. Hollow: called something else.") : say("A square is one image.");
   const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);
-  if (data.classes.length > ROWS) {
+  if (data.classes.length > fits) {
     const label = body.whole ? say("The largest classes") : say("All {count} classes", { count: data.classes.length });
     const onclick = () => {
       body.whole = !body.whole;
@@ -187,7 +188,7 @@ kinds.answers = function (body) {
   const about = left ? `${say("The {count} known.", { count: known(data).length })} ${note}` : note;
   const held = body.querySelector(".rows:focus");
   const at = [...body.querySelectorAll(".row")].findIndex((row) => row.matches(".lit"));
-  const picture = make("div.rows", { style: `max-height:${answersHigh()}px`, tabIndex: 0, role: "group", ariaLabel: say("Classes: ↑ ↓ light the images of one") }, svg);
+  const picture = make("div.rows", { style: `max-height:${answersHigh(body)}px`, tabIndex: 0, role: "group", ariaLabel: say("Classes: ↑ ↓ light the images of one") }, svg);
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
   lightable(picture);
   if (held) picture.focus({ preventScroll: true });
@@ -195,7 +196,7 @@ kinds.answers = function (body) {
 };
 
 /** Pixels that the rows may take: fewer in a low window. */
-const answersHigh = () => (matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const answersHigh = (body) => (document.documentElement.matches(".embed") ? body.clientHeight - 86 : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {
