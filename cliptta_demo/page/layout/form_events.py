@@ -16,6 +16,7 @@ from cliptta_demo.languages import say
 from cliptta_demo.limits import is_loopback
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, STREAM_FIELDS, form_of
 from cliptta_demo.page.form.reading import opening, readable, values_of
+from cliptta_demo.page.framework.addresses import network_addresses
 from cliptta_demo.page.layout import filling
 from cliptta_demo.page.layout.backbone_note import (
     backbone_note_html,
@@ -33,7 +34,6 @@ from cliptta_demo.page.panels.strip import PANEL as PLANNED
 from cliptta_demo.page.runs.cost import estimate_html
 from cliptta_demo.page.runs.handlers import WORDS, phase_of, take_weights
 from cliptta_demo.page.runs.host import words_of
-from cliptta_demo.page.server.addresses import network_addresses
 from cliptta_demo.page.session.state import Recipe, changed_names, plan
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, upload_value
 from cliptta_demo.page.words.defaults import UPLOAD

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from cliptta_demo.page.server.addresses import EVERYWHERE, network_addresses
+from cliptta_demo.page.framework.addresses import EVERYWHERE, network_addresses
 
 
 def test_on_loopback_nobody_one_address_is_that_and_everywhere_is_what_the_network_has() -> None:
