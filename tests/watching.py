@@ -1,5 +1,8 @@
 """What a visitor does on the page in a real browser, and what can be seen there."""
 
+from pathlib import Path
+
+from PIL import Image
 from serving import wait_for_streams
 
 PROGRESS = "[data-testid=progress]"
@@ -104,3 +107,37 @@ def picture(page):
             tiles: [...document.querySelectorAll('#gallery .tile')].map(tile => tile.title + tile.dataset.status),
         })"""
     )
+
+
+def draw(path: Path, colour: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (60, 48), colour).save(path, "PNG")
+    return path
+
+
+def open_uploader(page) -> None:
+    """*Your images* leads to where files are chosen, with the focus there."""
+    page.click("#tab-watch")
+    page.click("#your-images")
+    page.wait_for_function("() => document.activeElement.closest('#files')")
+
+
+def remove_all(page) -> None:
+    open_uploader(page)
+    page.click("#files button:has-text('Remove all')")
+    page.wait_for_selector("#upload-note .note", state="detached")
+
+
+def noted(page, words: str) -> None:
+    page.wait_for_selector(f"#upload-note .note:has-text('{words}')")
+
+
+def finish(page) -> None:
+    page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
+    page.click("#run")
+    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
+
+
+def look(page, depth: str) -> None:
+    page.click(f"#tab-{depth}")
+    page.evaluate("cliptta.catchUp()")

@@ -14,7 +14,7 @@ import pytest
 from hostile_files import film
 from PIL import Image
 from serving import PATIENCE
-from watching import PROGRESS
+from watching import draw, finish, look, noted, open_uploader, remove_all
 
 from cliptta_demo.page.layout.panels_with_buttons import SHOW
 
@@ -47,19 +47,6 @@ INJECTED = (
     "img[src=x], iframe[src='about:blank'], [onerror], [onload], a[href^='javascript'], #stage a *, .plot b, .plot i"
 )
 
-# Parts of *Watch* that stand over their column.
-OVER = """() => [...document.querySelectorAll('#watch .panel')].flatMap(panel => {
-    const edge = panel.getBoundingClientRect().right + 1
-    const parts = [...panel.querySelectorAll('.words, .truth, .columns span, .name, .hint')]
-    return parts.filter(part => part.checkVisibility() && part.getBoundingClientRect().right > edge)
-}).map(part => part.textContent)"""
-
-
-def draw(path: Path, colour: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (60, 48), colour).save(path, "PNG")
-    return path
-
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
@@ -70,34 +57,6 @@ def pets(tmp_path: Path) -> Path:
     (tmp_path / "pets" / ".DS_Store").write_bytes(b"x")
     (tmp_path / "pets" / "readme.txt").write_text("about")
     return tmp_path / "pets"
-
-
-def open_uploader(page) -> None:
-    """*Your images* leads to where files are chosen, with the focus there."""
-    page.click("#tab-watch")
-    page.click("#your-images")
-    page.wait_for_function("() => document.activeElement.closest('#files')")
-
-
-def remove_all(page) -> None:
-    open_uploader(page)
-    page.click("#files button:has-text('Remove all')")
-    page.wait_for_selector("#upload-note .note", state="detached")
-
-
-def noted(page, words: str) -> None:
-    page.wait_for_selector(f"#upload-note .note:has-text('{words}')")
-
-
-def finish(page) -> None:
-    page.evaluate("document.querySelector('[data-testid=progress]').textContent = ''")
-    page.click("#run")
-    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
-
-
-def look(page, depth: str) -> None:
-    page.click(f"#tab-{depth}")
-    page.evaluate("cliptta.catchUp()")
 
 
 def show_table(page):
@@ -275,39 +234,6 @@ def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
     assert "true class" not in page.inner_text("#gallery")
     assert "0 of 0" not in page.inner_text("#explore")
     assert page.locator("#gallery [data-group=filter] [data-value=same], [data-value=changed]").count() > 0
-
-
-def test_many_classes_and_images_have_room_on_one_screen(visit, tmp_path):
-    """Of 200 classes with long names, eleven rows and the others; of 48 images a page, and the next one."""
-    page = visit(1366, 768)
-    open_uploader(page)
-    for index in range(48):
-        draw(tmp_path / f"{index:02}.png", f"hsl({7 * index}, 80%, 50%)")
-    page.set_input_files("#files input[multiple]:not([webkitdirectory])", sorted(map(str, tmp_path.glob("*.png"))))
-    noted(page, "48 images ready")
-    assert page.input_value("#dataset input") == "Your images"  # by being added
-    classes = ["cat", "dog", *(f"a thing with a long name and number {index}" for index in range(198))]
-    page.fill("#class-names textarea", "\n".join(classes))
-    page.fill("#templates textarea", "a {}.")  # each name read once
-    page.keyboard.press("Escape")
-    tiles = "#words .tile:visible .truth"
-    assert page.locator(tiles).all_inner_texts() == [f"{index:02}.png" for index in range(12)]
-    page.click("#words .later")
-    assert page.locator(tiles).all_inner_texts() == [f"{index:02}.png" for index in range(12, 24)]
-    assert page.inner_text("#words .sentence") == "13–24 of 48 images"
-    finish(page)
-    assert page.inner_text("#words .sentence") == "13–24 of 24 images"  # the same place in the batch
-    assert page.inner_text("#accuracy .footnote").startswith("Nobody can say who is right: no labels.")
-    assert page.locator("#words .later").is_disabled()
-    page.click("#words .earlier")
-    assert page.inner_text("#words .sentence") == "12 of 24 images"
-    assert page.locator("#answers .row").count() == 12
-    assert page.locator("#answers .row.others .name").text_content() == "189 others"
-    assert page.evaluate(OVER) == []
-    page.click("#answers .toggle")
-    assert page.locator("#answers .row").count() == 200
-    assert page.evaluate(OVER) == []
-    assert page.evaluate("document.documentElement.scrollHeight") <= 768
 
 
 def stored(folder: Path) -> int:
