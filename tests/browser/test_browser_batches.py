@@ -74,7 +74,7 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
 
 def test_on_a_phone_a_collapse_is_named_a_tap_keeps_a_batch_and_the_buttons_are_in_sight(visit):
     page = visit(390, 844, phone=True)
-    assert page.inner_text("#sentence").startswith("Batch 8: TENT calls all 24 images “clock”.")
+    assert page.inner_text("#sentence").startswith("TENT calls all 24 images “clock”.")
     page.locator("#accuracy .plot").scroll_into_view_if_needed()
     page.wait_for_selector("#accuracy .plot .main-svg")
     batches = DEFAULTS.stream.batches
