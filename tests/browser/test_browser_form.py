@@ -5,21 +5,24 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from watching import choose, done, set_number, small, step, wait_idle
+from watching import choose, done, set_number, show, show_settings, small, step, wait_idle
 
 pytestmark = pytest.mark.browser
 QUERY = "?steps=1&methods=cliptta"
 
 
 def load(page: Page, file: Path) -> None:
+    show_settings(page)
     with page.expect_file_chooser() as asking:
         page.click("#load-weights")
     asking.value.set_files(file)
+    show_settings(page, False)
 
 
 def test_saved_weights_are_loaded_and_run(page: Page, tmp_path: Path) -> None:
     small(page, batch_size=4, batches=1)
     step(page)
+    show(page, "explore")
     with page.expect_download() as coming:
         page.click("#save-weights")
     with zipfile.ZipFile(coming.value.path()) as archive:
@@ -34,11 +37,15 @@ def test_saved_weights_are_loaded_and_run(page: Page, tmp_path: Path) -> None:
 
 
 def test_what_can_not_work_is_one_sentence_and_the_session_goes_on(page: Page, tmp_path: Path) -> None:
+    show_settings(page)
     page.fill("#class-names textarea", "cat, unicorn")
+    show_settings(page, False)
     page.click("#step")
     page.wait_for_selector("#message [data-testid=message].error:has-text(\"no class 'unicorn'\")")
     assert page.get_attribute("#message .messages", "role") == "alert"
+    show_settings(page)
     page.fill("#class-names textarea", "cat, dog, car")
+    show_settings(page, False)
     set_number(page, "batch-size", 9999)
     wait_idle(page)
     page.click("#step")

@@ -109,7 +109,9 @@ def build_sidebar(
     # What the widgets do to one another; no run is touched here.
     data, strangers, methods, names = (made[name] for name in ("dataset", "ood_source", "methods", "class_names"))
     # A visitor's own choice; a link brings its own class names.
-    data.input(class_text_and_corruption, data, [names, made["corruption"]], **QUIET)
+    data.focus(None, data, None, js="(name) => { window.cliptta.looked = name; }")
+    anew = "(name) => name === window.cliptta.looked ? null : (window.cliptta.looked = name)"
+    data.input(take_data, data, [names, made["corruption"]], js=anew, **QUIET)
     data.select(None, data, None, js=f"(name) => name === '{UPLOAD}' && window.cliptta.lead('#files button')")
     data.change(fit_widgets, data, [data, names, made["strangers_by_label"], shortcuts], **QUIET)
     data.change(None, data, None, js=f"(name) => window.cliptta.given.choose(name === '{UPLOAD}')")
@@ -124,6 +126,11 @@ def build_sidebar(
             **QUIET,
         )
     return made, parts
+
+
+def take_data(dataset: str | None) -> Any:
+    """What choosing a data set puts into the form; nothing where the list is left as it was, which is an input too."""
+    return (gr.skip(), gr.skip()) if dataset is None else class_text_and_corruption(dataset)
 
 
 def offer(words: str, **about: Any) -> gr.Button:

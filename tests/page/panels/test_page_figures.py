@@ -117,7 +117,7 @@ def test_of_many_classes_the_largest_have_rows_and_names_stay_text(labelled, scr
     names, drawn, toggle = watched(scripts, "answers", data, [".row title", ".row .name", ".toggle"])
     assert (len(names), names[-1], toggle) == (12, "15 others", ["All 26 classes"])
     assert {"x" * 30, "<b>"} <= set(names)
-    assert f"{'x' * 10}…" in drawn
+    assert f"{'x' * 9}…" in drawn
 
 
 def test_a_look_inside_a_batch_moves_curves_and_progress(labelled, figure):
