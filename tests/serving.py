@@ -242,5 +242,6 @@ def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[...,
     yield open_page
     for one in opened:
         one.close()
-    assert [error for watch in watches for error in watch.errors] == []
+    errors = [error for watch in watches for error in watch.errors]
+    assert errors == [], errors
     assert [url for watch in watches for url in watch.elsewhere] == []

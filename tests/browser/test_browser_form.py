@@ -30,7 +30,7 @@ def test_saved_weights_are_loaded_and_run(page: Page, tmp_path: Path) -> None:
     load(page, file)
     page.wait_for_function("document.querySelector('#backbone input').value.startsWith('uploaded:tiny:cliptta:')")
     step(page)
-    page.wait_for_function("document.querySelector('.model-line').textContent.includes('after cliptta')")
+    page.wait_for_function("document.querySelector('#model-line').textContent.includes('after cliptta')")
     file.write_bytes(b"nothing")
     load(page, file)
     page.wait_for_selector("text=This is no file of weights that a run has saved.")
