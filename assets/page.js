@@ -147,7 +147,7 @@ function lightUp(id) {
   for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
   const panel = document.getElementById(id);
   if (!panel) return;
-  cliptta.show(panel.closest(".depth").id);
+  cliptta.show(panel.closest(".depth")?.id ?? "watch");
   panel.scrollIntoView({ block: "nearest" });
   panel.classList.add("lit");
 }
