@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 from serving import PATIENCE, Stillness
 
+from cliptta_demo.page.layout.wires import OUTPUTS
+from cliptta_demo.page.words.defaults import UPLOAD
+
 API = "/gradio_api"
 
 
@@ -77,7 +80,7 @@ class Asker:
     def take(self, session: str, **news: Any) -> Answer:
         """Tells the place for files what came, as assets/upload.js does."""
         event = self.function("files", "upload")
-        return self.call(event["id"], [json.dumps(news), "tiny", "", 64, None], session)
+        return self.call(event["id"], [json.dumps(news), None, None, None, "tiny", UPLOAD, "", 64], session)
 
     def clear(self, session: str) -> Answer:
         """Presses Remove all."""
@@ -88,5 +91,5 @@ class Asker:
 
 def read_update(answer: Answer) -> tuple[int, str]:
     """(images that the page has now, its note) after files came."""
-    note, _, files, *_ = answer.data
+    note, files, *_ = answer.data[len(OUTPUTS) :]
     return json.loads(files).get("images", 0), note

@@ -122,7 +122,7 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     page.click("#severity label:has-text('5')")
     page.wait_for_selector("#changed:has-text('other settings: Run to apply')")
     page.click("#settings")
-    page.fill("#steps input[type=number]", "3")
+    page.fill("#steps input[type=number]", "5")
     page.wait_for_selector("#restore:has-text('2 changed')")
     assert page.evaluate("document.activeElement.closest('#steps') !== null")  # whoever types goes on typing
     page.click("#restore")

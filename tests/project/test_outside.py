@@ -32,7 +32,7 @@ from cliptta_demo.cli import main
 from cliptta_demo.page.form.fields import FORM, fields, form_of
 from cliptta_demo.page.form.links import open_link, to_query
 from cliptta_demo.page.form.reading import read_form, usual_values
-from cliptta_demo.page.layout.sidebar import build_sidebar
+from cliptta_demo.page.layout.sidebar import build_knobs, build_sidebar
 from cliptta_demo.page.runs import api
 from cliptta_demo.page.session.state import Mark, Session, plan
 from cliptta_demo.research.bench import bench
@@ -168,7 +168,7 @@ def told(outside: None, monkeypatch: pytest.MonkeyPatch) -> list[CacheSettings]:
 
 def test_a_setting_is_a_widget_and_comes_back_from_the_form(outside: None) -> None:
     with gr.Blocks():
-        widgets, _ = build_sidebar(usual_values() | form(shots=7), "cpu", HOST.machine)
+        widgets, _ = build_sidebar(usual_values() | form(shots=7), "cpu", HOST.machine, build_knobs(usual_values()))
     assert list(widgets) == list(fields())
     assert list(widgets)[: len(FORM)] == list(FORM)
     assert [type(widgets[name]) for name in CACHE] == [gr.Number, gr.Number, gr.Radio, gr.Checkbox]

@@ -134,7 +134,7 @@ def test_the_wheel_holds_all_that_is_needed_and_no_more(installed: Installation)
 
 def test_the_installed_command_serves_the_page(installed: Installation, address: str) -> None:
     page = get(address)[0].decode()
-    files = set(re.findall(r'gradio_api/file=[^"\\<>]+', page))
+    files = set(re.findall(r'gradio_api/file=[^"\\<>)]+', page))
     places = [Path(re.fullmatch(r"gradio_api/file=(.+)\?v=\d+", file)[1]) for file in files]
     assert {place.name for place in places} == {path.name for path in static_files()}
     assets = installed.site / "cliptta_demo" / "assets"

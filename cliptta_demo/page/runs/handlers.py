@@ -160,7 +160,7 @@ def run(
                         notes = (*refused, *session.snapshot.notes)
                         update["message"] = message_html(words, "warning", notes)
                     yield update
-        over = kind == "info" and phase_of(kept) == "done"  # how it began is told no more
+        over = kind == "info" and phase_of(kept) == "done" and not kept.snapshot.notes  # how it began is told no more
         yield ended(kept) | ({"message": message_html()} if over else {})
     except Exception as error:
         said = words_of(error)
