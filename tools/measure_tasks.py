@@ -61,7 +61,7 @@ def compare_two_runs(person: Person) -> str:
     person.press("#run")
     page.wait_for_selector("#pause:enabled")
     page.wait_for_selector(FINISHED)
-    return person.look_at(page.locator("#accuracy .beside:has-text('last run')").first).inner_text()
+    return person.look_at(page.locator("#accuracy .beside:has-text('┄')").first).inner_text()
 
 
 def read_own_images(person: Person) -> str:
