@@ -100,7 +100,7 @@ class DownloadLine:
 
 def example_progress_html() -> str:
     """The line below the sentence of the run that the page opens with."""
-    words = say("A model meets noise it was never trained on. All but zero-shot go on learning from it, without labels.")
+    words = say("A model meets noise it was never trained on. All but zero-shot go on learning, without labels.")
     example = html.escape(say("Recorded example"))
     return progress_bar(1.0, f'{html.escape(words)} <span class="example">{example}</span>')
 
