@@ -67,10 +67,9 @@ def test_a_frame_that_is_as_high_as_its_page_stays_so(browser, server: str, heig
     page.close()
 
 
-def test_a_part_fills_its_frame_with_run_in_a_corner(visit, server: str) -> None:
-    page = visit(960, 640)
+def test_a_part_fills_its_frame_with_run_in_a_corner(visit) -> None:
     for name, places in PARTS.items():
-        page.goto(f"{server}?view={name}&hide=title,settings")
+        page = visit(960, 640, f"?view={name}&hide=title,settings")
         for width, height in [(960, 640), (640, 420)]:
             page.set_viewport_size({"width": width, "height": height})
             try:
