@@ -95,6 +95,11 @@ cliptta.guessedClasses = () => new Map(guessed().filter((ask) => ask.marks.bar).
 const running = () => document.querySelector("#run")?.disabled;
 const press = (id) => document.querySelector(id)?.click();
 
+function tryOut(index) {
+  cliptta.tried = String(index); // which the server is told
+  press("#what-if");
+}
+
 function go(to) {
   step = to;
   draw();
@@ -172,7 +177,7 @@ function body(now) {
   if (now.kind === "ask") return [[now.text], choices(now)];
   if (now.kind === "see") return [results(), []];
   if (now.kind === "told") return [claimed(now.text), []];
-  const pressed = button(now.button, () => press("#what-if"), { className: "choice", disabled: running() });
+  const pressed = button(now.button, () => tryOut(now.index), { className: "choice", disabled: running() });
   const kept = cliptta.answers.count() > 0;
   const save = kept ? button(say("Save my answers"), cliptta.answers.save, { className: "small" }) : null;
   const drop = kept ? button(say("Forget them"), forget, { className: "small" }) : null;

@@ -16,7 +16,7 @@ from cliptta_demo.languages import Text, say, say_count
 from cliptta_demo.page.form.fields import ADAPTATION_FIELDS, FORM, class_text_and_corruption, fields
 from cliptta_demo.page.form.links import open_link, pins_query, read_pins, to_query, unknown_words
 from cliptta_demo.page.form.reading import opening, read_form, readable, values_of
-from cliptta_demo.page.lessons.lessons import by_key, changed_recipe, lesson_recipe, read_lesson
+from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe, read_lesson, tried_recipes
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.past_runs import past_value
@@ -90,9 +90,9 @@ def open_lesson(
     }
 
 
-def change_one(key: str, session: Session | None, past: PastRuns) -> Update:
-    """The one change at the end of a lesson, in the form; the lesson's run is the last run then."""
-    return _fresh(changed_recipe(by_key(key)), past.after(session))
+def change_one(key: str, session: Session | None, past: PastRuns, index: int = 0) -> Update:
+    """What a lesson tries at its end, by its number from 0, in the form; the run before is the last run then."""
+    return _fresh(tried_recipes(by_key(key))[index], past.after(session))
 
 
 def _fresh(recipe: Recipe, past: PastRuns) -> Update:

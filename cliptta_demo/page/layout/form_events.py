@@ -175,10 +175,10 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
     def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[str, Any]:
         return filling.open_lesson(key, before or form_of(values), session, past)
 
-    def change_one(key: str, session: Any, past: Any) -> dict[str, Any]:
-        if not key:
+    def change_one(key: str, session: Any, past: Any, index: str) -> dict[str, Any]:
+        if not key or index not in map(str, range(len(by_key(key).tries))):
             return {"go": gr.skip()}
-        return filling.change_one(key, session, past) | {"go": f"{key} {time.monotonic()}"}
+        return filling.change_one(key, session, past, int(index)) | {"go": f"{key} {time.monotonic()}"}
 
     def tell(key: str, session: Any, past: Any) -> Any:
         return lesson_value(by_key(key), session, past.last) if key else gr.skip()
@@ -189,7 +189,8 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
         waited = wires.after_runs(button.click, running)
         waited.then(wires.spreads(partial(open_lesson, key)), inputs, outputs, **QUIET)
     waited = wires.after_runs(parts["what_if"].click, running)
-    waited.then(wires.spreads(change_one), lesson, outputs, **QUIET)
+    which = "(...given) => [...given.slice(0, 3), window.cliptta.tried]"
+    waited.then(wires.spreads(change_one), [*lesson, parts["query"]], outputs, js=which, **QUIET)
     for event in ended:
         event.then(tell, lesson, parts["lesson"], **QUIET)
     filled = [*wires.named("message", *LESSON_PARTS), *wires.inputs]

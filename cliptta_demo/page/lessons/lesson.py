@@ -13,8 +13,11 @@ from cliptta_demo.backend.variants import label_of
 from cliptta_demo.languages import Says, Text
 from cliptta_demo.page.lessons.questions import Question
 
-LONGEST = 140  # letters of a step: two lines beside the title
-LONGEST_ASK = 72  # of a question: one line, the choices are the other
+LONGEST = 170  # letters of a step: five lines of a column 300 px wide
+LONGEST_ASK = 90  # of a question, which is larger
+
+# Of the menu, in its order.
+GROUPS = {"start": Text("Start"), "limits": Text("Limits"), "yours": Text("Yours"), "streams": Text("Streams")}
 
 Numbers = Mapping[str, float | None]
 Columns = Mapping[str, Numbers]  # column → measure → number, of one stream
@@ -115,7 +118,10 @@ class Claim(Says):
 
 @dataclass(frozen=True)
 class Told(Says):
-    """A step that only tells. ``text``: a literal of at most ``LONGEST`` letters; ``panel``: the part to look at."""
+    """A step that only tells.
+
+    ``text``: a literal of at most ``LONGEST`` letters; ``panel``: the parts to look at, with blanks between them.
+    """
 
     text: str
     panel: str = "accuracy"
@@ -126,16 +132,25 @@ class Told(Says):
 
 @dataclass(frozen=True)
 class Change(Says):
-    """The one thing that is changed at the end.
+    """One thing that is changed at the end, to see what comes of it.
 
     Attributes:
-        text: the question; button: what is done; settings: by the names of the form.
+        text: the question; button: what is done; settings: by the names of the form; panel: the parts to look at.
+        of, against: the methods whose ``measure`` ("accuracy" or "auroc") is compared.
+        falls, stays, climbs: the verdict, by the way that it went; its numbers follow.
     """
 
     text: str
     button: str
     settings: dict[str, Any]
     panel: str = "accuracy"
+    _: KW_ONLY
+    of: str
+    against: str = REFERENCE
+    measure: str = "accuracy"
+    falls: str = ""
+    stays: str = ""
+    climbs: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,21 +158,24 @@ class Lesson(Says):
     """One guided experiment.
 
     Attributes:
-        key: its name in the page and in links; title: of its button.
+        key: its name in the page and in links; title: of its button, which asks and doesn't tell.
+        group: of the menu, by its key in ``GROUPS``; minutes: that it takes.
         changes: settings that differ from the package's experiment, by the names of the form.
         asks: what to guess before the run; explains: what is told after it, a step each.
-        change: the last step; None where there is none.
-        claims: what its words say of the methods; each sentence is a part of ``explains``.
+        tries: the last steps, a change each.
+        claims: what its words say of the methods; each sentence is a part of ``explains`` or of a reason.
         compare: the lesson whose run is drawn behind this one; empty for none.
         runs: False where the visitor must do something first.
     """
 
     key: str
     title: str
+    group: str
+    minutes: int
     changes: dict[str, Any]
     asks: tuple[Question, ...] = ()
     explains: tuple[Told, ...]
-    change: Change | None = None
+    tries: tuple[Change, ...] = ()
     claims: tuple[Claim, ...] = ()
     compare: str = ""
     runs: bool = True

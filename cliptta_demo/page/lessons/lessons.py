@@ -23,6 +23,8 @@ ON_A_DESK = "bottle, spoon, keyboard, phone, remote, book, shoe, sunglasses, ban
 OWN_PHOTOS = Lesson(
     key="photos",
     title=Text("Your own photos"),
+    group="yours",
+    minutes=5,
     changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(PHOTOGRAPHED)},
     explains=(
         Told(
@@ -42,6 +44,8 @@ OWN_PHOTOS = Lesson(
 CAMERA = Lesson(
     key="camera",
     title=Text("Your camera"),
+    group="yours",
+    minutes=5,
     changes={"dataset": UPLOAD, "corruption": "none", "class_names": ON_A_DESK},
     explains=(
         Told(
@@ -90,9 +94,9 @@ def lesson_recipe(lesson: Lesson) -> Recipe:
     return read_form(lesson.changes)
 
 
-def changed_recipe(lesson: Lesson) -> Recipe:
-    """That run with the lesson's one change; its own where there is none."""
-    return read_form(lesson.changes | (lesson.change.settings if lesson.change else {}))
+def tried_recipes(lesson: Lesson) -> list[Recipe]:
+    """That run with each of the changes that the lesson tries at its end."""
+    return [read_form(lesson.changes | change.settings) for change in lesson.tries]
 
 
 def read_lesson(query: Mapping[str, str]) -> tuple[str, bool]:

@@ -7,6 +7,8 @@ from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest, Swallows
 COLLAPSE = Lesson(
     key="collapse",
     title=Text("Watch TENT collapse"),
+    group="start",
+    minutes=5,
     changes={},
     asks=(
         Lowest(Text("TENT makes each guess surer, right or wrong. Which curve ends lowest?")),
@@ -25,8 +27,13 @@ COLLAPSE = Lesson(
             "entropy",
         ),
     ),
-    change=Change(
-        Text("Is it the noise that TENT does not survive? Make it milder."), Text("Severity 1: run"), {"severity": 1}
+    tries=(
+        Change(
+            Text("Is it the noise that TENT does not survive? Make it milder."),
+            Text("Severity 1: run"),
+            {"severity": 1},
+            of="tent",
+        ),
     ),
     claims=(
         Claim(Text("TENT's bars pile onto one class"), measure("largest_share", "tent"), above=0.6),
@@ -40,6 +47,8 @@ COLLAPSE = Lesson(
 PATIENCE = Lesson(
     key="patience",
     title=Text("Small steps for TENT"),
+    group="start",
+    minutes=4,
     changes={"learning_rate": 5e-5},
     asks=(Goes(Text("Is TENT just badly tuned? At a learning rate of 0.00005 it …"), "tent", 0.05),),
     explains=(
@@ -49,10 +58,13 @@ PATIENCE = Lesson(
             "is one that TENT does not survive."
         ),
     ),
-    change=Change(
-        Text("Is there a rate in between, at which both learn?"),
-        Text("Learning rate 0.0003: run"),
-        {"learning_rate": 3e-4},
+    tries=(
+        Change(
+            Text("Is there a rate in between, at which both learn?"),
+            Text("Learning rate 0.0003: run"),
+            {"learning_rate": 3e-4},
+            of="tent",
+        ),
     ),
     claims=(
         Claim(Text("it no longer collapses"), measure("entropy_share", "tent"), above=0.5),
@@ -65,15 +77,20 @@ PATIENCE = Lesson(
 BATCH = Lesson(
     key="batch",
     title=Text("Why the batch matters"),
+    group="limits",
+    minutes=4,
     changes={"batch_size": 4, "batches": 24, "methods": ["zero-shot", "cliptta"]},
     asks=(Ends(Text("CLIPTTA compares a batch's images. With only four, where will it end?"), "cliptta"),),
     explains=(
         Told("CLIPTTA still climbs above zero-shot: beside the four images stands its memory of confident ones."),
     ),
-    change=Change(
-        Text("And without the memory, with nothing but four images to lean on?"),
-        Text("Memory 0 shots: run"),
-        {"memory_shots": 0},
+    tries=(
+        Change(
+            Text("And without the memory, with nothing but four images to lean on?"),
+            Text("Memory 0 shots: run"),
+            {"memory_shots": 0},
+            of="cliptta",
+        ),
     ),
     claims=(Claim(Text("CLIPTTA still climbs above zero-shot"), lead("cliptta"), above=0),),
 )
@@ -81,6 +98,8 @@ BATCH = Lesson(
 CLEAN = Lesson(
     key="clean",
     title=Text("Nothing to repair"),
+    group="limits",
+    minutes=3,
     changes={"corruption": "none"},
     asks=(Goes(Text("Clean images: there is hardly anything to repair. CLIPTTA …"), "cliptta", 0.02),),
     explains=(
@@ -89,8 +108,13 @@ CLEAN = Lesson(
             "TENT and CLIPTTA change next to nothing."
         ),
     ),
-    change=Change(
-        Text("And with twenty steps on each batch, in place of three?"), Text("20 steps: run"), {"steps": 20}
+    tries=(
+        Change(
+            Text("And with twenty steps on each batch, in place of three?"),
+            Text("20 steps: run"),
+            {"steps": 20},
+            of="cliptta",
+        ),
     ),
     claims=(
         Claim(Text("zero-shot reads them almost without error"), measure("accuracy", "zero-shot"), above=0.95),
@@ -102,6 +126,8 @@ CLEAN = Lesson(
 FAIR = Lesson(
     key="fair",
     title=Text("A fair fight"),
+    group="start",
+    minutes=5,
     # Two that end close to each other take more images to tell so.
     changes={"methods": ["zero-shot", "tent", "tent-reg", "cliptta"], "batch_size": 64, "batches": 10},
     asks=(
@@ -119,8 +145,13 @@ FAIR = Lesson(
             "answers",
         ),
     ),
-    change=Change(
-        Text("And if all three run at ten times the rate?"), Text("Learning rate 0.014: run"), {"learning_rate": 0.014}
+    tries=(
+        Change(
+            Text("And if all three run at ten times the rate?"),
+            Text("Learning rate 0.014: run"),
+            {"learning_rate": 0.014},
+            of="cliptta",
+        ),
     ),
     claims=(
         Claim(Text("climbs above zero-shot"), lead("tent-reg"), above=0.05),

@@ -23,13 +23,15 @@ class Question(Says):
     """Something to guess.
 
     Attributes:
-        text: what is asked; method: whom it is about; panel: the part of the page that will show it.
+        text: what is asked; method: whom it is about; panel: the parts of the page that will show it.
+        why: the reason, told with the verdict.
     """
 
     text: str
     method: str = ""
     _: KW_ONLY
     panel: str = "accuracy"
+    why: str = ""
 
     def asked(self, recipe: Recipe) -> Data:
         """``{"choices": [{"value", "label"}]}`` or ``{"slider": label}``; "marks": where a guess is marked."""
@@ -130,6 +132,24 @@ class Goes(Question):
             words += "; " + say("on so few images ± {margin:.1f} is noise", margin=100 * own.paired.margin)
         way = "stays" if abs(end - start) <= self.within else "falls" if end < start else "climbs"
         return {"words": f"{words}.", "right": [way]}
+
+
+@dataclass(frozen=True)
+class Finds(Question):
+    """Which image of the first batch does a method get wrong, once it has adapted to that batch?"""
+
+    panel: str = "words"
+
+    def asked(self, recipe: Recipe) -> Data:
+        """An image, by its number from 0; the guess is marked there."""
+        return {"images": True, "marks": {"method": self.method}}
+
+    def answer(self, session: Session) -> Data:
+        """Those of the labelled ones that it got wrong."""
+        batch = session.results[0]
+        wrong = np.flatnonzero((batch.methods[self.method].predicted != batch.labels) & (batch.labels >= 0)).tolist()
+        about = {"method": METHODS[self.method].label, "wrong": len(wrong), "images": int((batch.labels >= 0).sum())}
+        return {"words": say("{method} gets {wrong} of these {images} wrong.", **about), "right": wrong}
 
 
 def paired_between(session: Session, name: str, other: str) -> Paired:

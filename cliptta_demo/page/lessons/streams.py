@@ -8,6 +8,8 @@ from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
 STRANGERS = Lesson(
     key="strangers",
     title=Text("Strangers in the stream"),
+    group="streams",
+    minutes=4,
     changes={
         "corruption": "gaussian_noise",
         "severity": 3,
@@ -32,13 +34,24 @@ STRANGERS = Lesson(
             "scores",
         ),
     ),
-    change=Change(Text("And if strangers are rare?"), Text("OOD share 0.1: run"), {"ood_share": 0.1}, "scores"),
+    tries=(
+        Change(
+            Text("And if strangers are rare?"),
+            Text("OOD share 0.1: run"),
+            {"ood_share": 0.1},
+            "scores",
+            of="cliptta-oce",
+            measure="auroc",
+        ),
+    ),
     claims=(Claim(Text("AUROC rises"), lead("cliptta-oce", name="auroc"), above=0),),
 )
 
 STYLE = Lesson(
     key="style",
     title=Text("A style never seen"),
+    group="limits",
+    minutes=4,
     changes={
         "dataset": "unseen-style",
         "corruption": "none",
@@ -61,8 +74,13 @@ STYLE = Lesson(
             "without adapting."
         ),
     ),
-    change=Change(
-        Text("And with noise on top of the style?"), Text("Gaussian noise: run"), {"corruption": "gaussian_noise"}
+    tries=(
+        Change(
+            Text("And with noise on top of the style?"),
+            Text("Gaussian noise: run"),
+            {"corruption": "gaussian_noise"},
+            of="cliptta",
+        ),
     ),
     claims=(
         Claim(Text("Zero-shot has lost accuracy"), measure("accuracy", "zero-shot"), below=0.92),
@@ -74,6 +92,8 @@ STYLE = Lesson(
 TURNS = Lesson(
     key="turns",
     title=Text("Shift after shift"),
+    group="streams",
+    minutes=6,
     changes={
         "severity": 5,
         "schedule": "continual",
@@ -97,8 +117,13 @@ TURNS = Lesson(
             "entropy",
         ),
     ),
-    change=Change(
-        Text("And if each shift passes twice as fast?"), Text("2 batches a shift: run"), {"shift_batches": 2}
+    tries=(
+        Change(
+            Text("And if each shift passes twice as fast?"),
+            Text("2 batches a shift: run"),
+            {"shift_batches": 2},
+            of="cliptta",
+        ),
     ),
     claims=(
         Claim(Text("TENT falls below zero-shot"), lead("tent"), below=0),
@@ -110,6 +135,8 @@ TURNS = Lesson(
 RUNS = Lesson(
     key="runs",
     title=Text("The same thing for a while"),
+    group="streams",
+    minutes=4,
     changes={"order": "rotta", "batch_size": 64, "batches": 10},
     asks=(
         Ends(Text("A batch of one or two classes, then of others. Where does CLIPTTA end?"), "cliptta"),
@@ -124,7 +151,14 @@ RUNS = Lesson(
             "answers",
         ),
     ),
-    change=Change(Text("And if the same images come in any order?"), Text("Shuffled: run"), {"order": "shuffled"}),
+    tries=(
+        Change(
+            Text("And if the same images come in any order?"),
+            Text("Shuffled: run"),
+            {"order": "shuffled"},
+            of="cliptta",
+        ),
+    ),
     claims=(
         Claim(Text("CLIPTTA still ends above zero-shot"), lead("cliptta"), above=0),
         Claim(Text("TENT ends below zero-shot"), lead("tent"), below=0),

@@ -9,7 +9,7 @@ from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.lessons.lesson import Claim, numbers_of
-from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, changed_recipe, lesson_recipe
+from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, lesson_recipe, tried_recipes
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.session.past import PastRun
@@ -59,9 +59,10 @@ def _steps(lesson: Lesson) -> list[dict[str, Any]]:
     if lesson.asks:
         steps.append({"kind": "see", "panel": lesson.asks[-1].panel})
     steps += [{"kind": "told", "text": step.text, "panel": step.panel} for step in lesson.explains]
-    if lesson.change is not None:
-        change = lesson.change
-        steps.append({"kind": "change", "text": change.text, "button": change.button, "panel": change.panel})
+    steps += [
+        {"kind": "change", "index": index, "text": change.text, "button": change.button, "panel": change.panel}
+        for index, change in enumerate(lesson.tries)
+    ]
     return steps
 
 
@@ -74,7 +75,7 @@ def _outcome(lesson: Lesson, session: Session | None, before: PastRun | None) ->
     if session is None or session.snapshot is None or not lesson.runs:
         return {"state": "none"}
     whole = session.state.next_batch >= session.snapshot.batches and not session.marks
-    if lesson.change is not None and session.recipe == changed_recipe(lesson):
+    if session.recipe in tried_recipes(lesson):
         return {"state": "changed", "words": _compared(session, before)} if whole else {"state": "part"}
     if session.recipe != lesson_recipe(lesson) or session.marks:
         return {"state": "other"}

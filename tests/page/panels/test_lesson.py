@@ -30,9 +30,10 @@ def short(**changes: Any) -> Lesson:
         Claim("b", measure("accuracy", "tent"), above=1),
         Claim("c", lead("cliptta"), above=0),
     )
-    change = Change(text="?", button="?", settings={"severity": 5})
+    tries = (Change(text="?", button="?", settings={"severity": 5}, of="tent"),)
     told = (Told(text="?", panel="accuracy"),)
-    return Lesson(key="short", title="Short", changes=settings, asks=asks, explains=told, change=change, claims=claims)
+    about = {"key": "short", "title": "Short", "group": "start", "minutes": 1, "changes": settings}
+    return Lesson(**about, asks=asks, explains=told, tries=tries, claims=claims)
 
 
 def run_of(lesson: Lesson, batches: int | None = None, **changes: Any) -> tuple[Session, list]:
