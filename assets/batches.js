@@ -1,7 +1,7 @@
 // One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
 const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
 const CURVES = ["accuracy", "entropy"];
-const WATCHED = ["sentence", "words", "answers"];
+const WATCHED = ["sentence", "words", "answers", "pager"];
 const LINKED = ["gallery", ...WATCHED, ...CURVES];
 
 let history, latest, pinned;
@@ -141,3 +141,8 @@ function curves(name, body, data) {
   }
 }
 for (const name of CURVES) kinds[name] = (body, data) => curves(name, body, data);
+/** The way through the batches where the curves are out of sight. */
+kinds.pager = function (body) {
+  if (!body.firstChild) body.append(batchStepper());
+  drawStepper(body.firstChild);
+};

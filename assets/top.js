@@ -60,6 +60,29 @@ cliptta.sheet = function (element) {
   fold(false);
 };
 
+/** What the form asks for, in a line that unfolds the knobs over what lies below, until one looks elsewhere. */
+kinds.formLine = function (body, data) {
+  const knobs = body.closest("#knobs");
+  const fold = (open) => {
+    knobs.classList.toggle("unfolded", open);
+    if (open) knobs.querySelector(".thumbs [aria-pressed=true]")?.focus({ preventScroll: true });
+  };
+  if (!body.firstChild) {
+    body.append(make("p"), make("button", { onclick: () => fold(true) }, say("change")));
+    document.addEventListener("pointerdown", ({ target }) => target.closest("#knobs, .floating, .options") || fold(false));
+    knobs.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape" || !knobs.matches(".unfolded") || knobs.querySelector(":popover-open, input[aria-expanded=true]")) return;
+      fold(false);
+      body.querySelector("button").focus();
+    });
+  }
+  if (!data.methods) return;
+  const thumb = document.querySelector("#corruption [aria-pressed=true] .thumb")?.cloneNode();
+  thumb?.style.setProperty("--sheet", getComputedStyle(document.querySelector("#corruption .thumbs")).getPropertyValue("--sheet"));
+  const methods = data.methods.map((method) => make("span.who", who(method)));
+  body.firstChild.replaceChildren(...[thumb, make("b", data.shift), ...data.said.map((text) => make("span", text)), ...methods].filter(Boolean));
+};
+
 /** The head of the drawer: closes it, and finds settings by their words. */
 cliptta.drawer = function (element) {
   const drawer = element.closest("#sidebar");

@@ -28,6 +28,7 @@ from cliptta_demo.page.layout.wires import Wires, connect_runs, pill, place
 from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.panels import stage
 from cliptta_demo.page.panels.declare import Panel
+from cliptta_demo.page.panels.form_line import build_form_line
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import build_stepper
 from cliptta_demo.page.panels.panel import build_panel, build_spoken, mounted, scripted
@@ -66,6 +67,7 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         with gr.Row(elem_id="knobs"):
             parts |= _build_buttons()
             knobs = build_knobs(form)
+            parts |= build_form_line(recipe)
         parts |= _build_lead(shown) | build_camera()
         with gr.Column(elem_id="stage"):
             past = PastRuns(shown=stage.example_run(shown) if shown is example else None)

@@ -27,6 +27,7 @@ from cliptta_demo.page.layout.backbone_note import (
 )
 from cliptta_demo.page.layout.wires import OUTPUTS, QUIET, Wires
 from cliptta_demo.page.lessons.lessons import by_key
+from cliptta_demo.page.panels.form_line import form_line
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
 from cliptta_demo.page.panels.stage import planned_strip, waiting_stage
@@ -40,7 +41,7 @@ from cliptta_demo.page.words.defaults import UPLOAD
 
 TOLD = (
     *("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed"),
-    "restore",
+    *("restore", "form_line"),
 )
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
 
@@ -73,6 +74,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
             "words_offer": gr.Button(offer, visible=bool(offer)),
             "gpu_advice": gr.Button(advice, visible=bool(advice)),
             "changed": note_of(session, choice, recipe, busy),
+            "form_line": form_line(recipe),
             "restore": gr.Button(restore, visible=bool(restore)),
         }
         return wires.spread(told)

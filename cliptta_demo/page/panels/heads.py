@@ -17,6 +17,7 @@ from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import say, say_count
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.links import to_query
+from cliptta_demo.page.panels.form_line import shift_words
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import close_button
@@ -142,10 +143,8 @@ def run_line_html(session: Session | None = None) -> str:
     if session.marks and session.shifts:
         name, severity = session.shifts[0]
         shift = corruption_name(name) if name == "none" else f"{corruption_name(name)} {severity}"
-    elif stream.schedule != "one":
-        shift = FORM["schedule"].setting.options[stream.schedule]
     else:
-        shift = FORM["severity"].setting.mark_of(stream)
+        shift = shift_words(recipe)
     parts = [FORM["dataset"].words(recipe.dataset), shift]
     if stream.ood_share:
         strangers = FORM["ood_source"].words(recipe.ood_source)

@@ -30,7 +30,7 @@ SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
     *("results", "answers", "lesson", "camera"),
 )
-STYLES = ("look", "watch", "panels", "tables", "images", "lesson", "print")
+STYLES = ("look", "frame", "watch", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
 CORRUPTIONS = ASSETS / "corruptions.jpg"  # a column for each, "none" first; a row for each severity
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
