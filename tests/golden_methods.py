@@ -34,7 +34,7 @@ TEMPLATE = "text/template_prototypes"  # of its first template, where they are n
 @cache
 def golden() -> dict[str, np.ndarray]:
     """Images and prototypes, trajectories of CLIPTTA's release and of all other methods, and the text side."""
-    archives = [np.load(GOLDEN / f"{name}.npz") for name in ("official", "methods")]
+    archives = [np.load(GOLDEN / f"{name}.npz") for name in ("official", "methods", "more_methods")]
     return {name: archive[name] for archive in archives for name in archive.files}
 
 

@@ -22,7 +22,9 @@ EMBEDDING = 32
 OWN: dict[str, dict[str, Any]] = {
     "eta": {"similarity": 1.0},
     "eata": {"similarity": 1.0},
+    "rdumb": {"similarity": 1.0},
     "sar": {"recovery": 0.0},
+    "deyo": {"entropy_share": 1.0, "threshold": -1.0},
     "watt-p": {"rounds": 1, "repeats": 1},
     "watt-s": {"rounds": 1, "repeats": 1},
     "rotta": {"capacity": 2, "update_every": 5},

@@ -11,6 +11,8 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     cliptta,
     batch_statistics,
     reliable,
+    rdumb,
+    deyo,
     open_set,
     captions,
     fret,

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.base import Method
+from cliptta_demo.backend.methods.deyo import covered, shuffled
 from cliptta_demo.backend.methods.fret import prediction_loss
 from cliptta_demo.backend.methods.per_image import REPORTS, PerImage
 from cliptta_demo.backend.methods.registry import METHODS
@@ -142,3 +143,21 @@ def test_a_reward_makes_the_better_guess_likelier() -> None:
     assert reward_loss(logits[:, :1], torch.tensor([[0.5]]), 3).item() == 0  # one class
     own = METHODS["tpt"].own()  # what the steps learn from is rounded down to one view at least
     assert [replace(own, views=views).chosen for views in (2, 9, 32, 64)] == [1, 1, 3, 6]
+
+
+def test_deyo_breaks_the_shape_and_keeps_every_pixel_and_learns_from_nothing_else(backbone: Backbone) -> None:
+    images = torch.rand(2, 3, 12, 12)
+    orders = torch.stack([torch.arange(16), torch.arange(16).flip(0)])
+    broken = shuffled(images, orders)
+    assert torch.equal(broken[0], images[0])
+    assert torch.equal(broken[1, :, :3, 3:6], images[1, :, 9:, 6:9])
+    assert torch.equal(broken.flatten(2).sort().values, images.flatten(2).sort().values)
+    odd = shuffled(images[..., :10, :10], orders)  # goes down to 8 and back
+    assert odd.shape == (2, 3, 10, 10)
+    torch.testing.assert_close(odd.mean(dim=(2, 3)), images[..., :10, :10].mean(dim=(2, 3)), atol=0.05, rtol=0)
+    hidden = covered(images)
+    assert torch.equal(hidden[..., 3:9, 3:9], images.mean(dim=(2, 3), keepdim=True).expand(2, 3, 6, 6))
+    assert torch.equal(hidden[..., :3, :], images[..., :3, :])
+    state = last(make("deyo", backbone, threshold=1.0), random_images(6)).state  # nothing falls that far
+    assert (int(state.updates), int(state.skipped)) == (0, 0)
+    assert torch.equal(state.values, backbone.source_parameters)
