@@ -1,7 +1,10 @@
 """What the README and the pages in docs/ show works as it stands, and what they claim is what was measured."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -47,6 +50,14 @@ def test_the_notebook_adapts_a_folder_in_ten_lines(printed: tuple[str, str]) -> 
     kept = "".join("".join(output["text"]) for cell in CELLS for output in cell.get("outputs", ())).splitlines()
     without_numbers = [[re.sub(r"[\d%]+", "#", line) for line in text] for text in (kept, lines)]
     assert without_numbers[0] == without_numbers[1]  # the outputs in the file are this code's
+
+
+@pytest.mark.parametrize("folder", [".", "docs"])
+def test_the_notebook_finds_the_project_from_where_jupyter_starts_it(folder: str) -> None:
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-P", "-c", NOTEBOOK[0]]
+    ran = subprocess.run(command, cwd=ROOT / folder, env=settings, capture_output=True, text=True)
+    assert ran.stdout == "car cat dog horse house tree\n", ran.stderr[-2000:]
 
 
 def test_every_block_of_the_api_page_runs(printed: tuple[str, str]) -> None:
