@@ -24,7 +24,7 @@ arrivals.gallery = function (data) {
     const old = history.get(data.batch - PICTURES);
     if (old) old.sheet = old.clean = null;
   }
-  redraw(...CURVES, ...WATCHED);
+  redraw(...CURVES, ...WATCHED, "ranking");
 };
 
 /** Whether there is another batch to look at. */

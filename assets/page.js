@@ -116,6 +116,13 @@ const stepper = (label, ...steps) =>
 const table = (label, ...parts) =>
   make("div.scroll", { tabIndex: 0, role: "region", "aria-label": label }, make("table", ...parts));
 
+/** The head of a column whose press sorts by it; `way`: 1 or −1 where the table is, upwards or downwards. */
+function sortHead(title, way, onclick) {
+  const arrow = make("span.arrow", { ariaHidden: "true" }, way ? (way > 0 ? "▲" : "▼") : "");
+  const sorted = way ? (way > 0 ? "ascending" : "descending") : "none";
+  return make("th", { scope: "col", "aria-sort": sorted }, make("button", { onclick }, make("span", title), arrow));
+}
+
 /** JSON text as what it says; nothing where there is none, or no JSON. */
 function read(text) {
   try {

@@ -85,14 +85,7 @@ kinds.results = function (body, data) {
   const heads = make("tr");
   data.columns.forEach(({ key }, index) => {
     const [title, kind] = COLUMNS[key];
-    const own = state.column === index;
-    const button = make(
-      "button", { onclick: () => sort(index) },
-      make("span", title),
-      make("span.arrow", { ariaHidden: "true" }, own ? (state.way > 0 ? "▲" : "▼") : ""),
-    );
-    const head = make("th", { scope: "col" }, button);
-    head.setAttribute("aria-sort", own ? (state.way > 0 ? "ascending" : "descending") : "none");
+    const head = sortHead(title, state.column === index && state.way, () => sort(index));
     if (kind) head.dataset.kind = kind;
     heads.append(head);
   });

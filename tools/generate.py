@@ -37,6 +37,7 @@ TEXTS: dict[Path, Callable[[], str]] = {
     DOCS / "ablation.md": lambda: ablation.ablation_page(read_streams(DOCS / "ablation.csv")),
     GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
     gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),
+    gallery.RANKING: lambda: gallery.ranking_json(streams()),
 }
 
 

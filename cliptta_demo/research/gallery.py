@@ -22,8 +22,10 @@ from cliptta_demo.backend.models.offered import TINY_DIRECTORY
 from cliptta_demo.backend.own_settings import name_for
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 from cliptta_demo.backend.variants import Variant
+from cliptta_demo.places import RANKING
 from cliptta_demo.research import ranking
 from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
+from cliptta_demo.research.page_ranking import ranking_json
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
 from cliptta_demo.research.text import markdown, read_streams
 
@@ -55,6 +57,7 @@ def run_gallery(arguments: argparse.Namespace) -> None:
         streams.to_csv(record / STREAMS_FILE, index=False, lineterminator="\n")
         (record / "ranking.md").write_text(page, encoding="utf-8")
         MEASURED_FILE.write_text(measured_of(streams), encoding="utf-8")
+        RANKING.write_text(ranking_json(streams), encoding="utf-8")
 
 
 def measured_of(streams: pd.DataFrame) -> str:

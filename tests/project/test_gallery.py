@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import faults
 from paths import ROOT
 
 from cliptta_demo.backend.methods.recorded import Measured, measured
 from cliptta_demo.backend.models.loading import TINY, load_backbone
 from cliptta_demo.cli import main
+from cliptta_demo.page.form.links import open_link
 from cliptta_demo.page.layout.own_widgets import build_picker
-from cliptta_demo.research import gallery
+from cliptta_demo.research import gallery, page_ranking
 from cliptta_demo.research.ranking import (
     apart,
     beyond,
@@ -234,3 +236,22 @@ def test_intervals_are_students_and_few_seeds_reach_further_than_two_standard_er
     assert not is_told(one)
     assert interval_words(three) == "0.2 points (95 %: 0.0 to 0.4)"
     assert interval_words(one) == "50.0 points"
+
+
+def test_the_pages_ranking_says_what_the_documents_say() -> None:
+    data = page_ranking.ranking_data(KEPT)
+    assert faults(data, page_ranking.Ranked, "") == []
+    whole = data["parts"][0]
+    assert whole["methods"] == [*measured()]
+    for own, gains in zip(measured().values(), whole["gains"], strict=True):
+        assert own.gain == pytest.approx(sum(gains) / len(gains), abs=0.001)
+        assert own.margin == pytest.approx(data["t"] * pd.Series(gains).sem(), abs=0.005)
+    assert whole["few"] == [name for name, own in measured().items() if own.images == 64]
+    photographs = next(part for part in data["parts"] if part["datasets"] == ["tiny-imagenet"])
+    assert [pair for pair in photographs["easy"] if pair] == []  # zero-shot reads none of them so well
+    for part in data["parts"]:
+        link = {"methods": f"zero-shot,{part['methods'][-1]}", "rates": "own", "dataset": part["datasets"][0]}
+        recipe = open_link(link | {name: str(value) for name, value in part["settings"].items()})
+        stream = replace(recipe.settings.stream, corruption="none")  # each of a table's streams has its own
+        tables = [name for name, own in gallery.TABLES.items() if (own.dataset, own.stream) == (recipe.dataset, stream)]
+        assert [page_ranking.kind_of(table) for table in tables] == [part["stream"]]

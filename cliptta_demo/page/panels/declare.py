@@ -25,7 +25,7 @@ class Panel(Says):
         draw: a session whose run has begun → plain numbers for the script, as its return type says; None for a panel
             that no batch changes. Where it is ``live``, it takes the step at work as its second argument and is drawn
             inside a batch too.
-        waiting: data before the first batch, or for good; none where the script has the words for it.
+        waiting: data before the first batch, or for good, or what makes them; none where the script has the words.
         server: a function that its script calls on the server.
         folded: whether it opens when it is asked for.
     """
@@ -42,7 +42,7 @@ class Panel(Says):
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:
         """What the script reads, as JSON text."""
         if session is None or self.draw is None:
-            return to_json(self.waiting or {})
+            return to_json((self.waiting() if callable(self.waiting) else self.waiting) or {})
         return to_json(self.draw(session, step) if self.live else self.draw(session))
 
 

@@ -18,7 +18,7 @@ from cliptta_demo.languages.gather import script_words
 from cliptta_demo.one_file import in_script, scoped
 from cliptta_demo.page.framework.gradio_parts import API_PREFIX
 from cliptta_demo.page.panels.declare import Panel
-from cliptta_demo.places import ASSETS
+from cliptta_demo.places import ASSETS, RANKING
 
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 # Of the scripts, those that draw what a run shows, wherever it is kept; and all.
@@ -28,7 +28,7 @@ DRAWING = (
 )
 SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
-    *("results", "answers", "lesson", "camera"),
+    *("results", "answers", "lesson", "camera", "ranking"),
 )
 STYLES = ("look", "frame", "watch", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
@@ -44,7 +44,7 @@ def example_file(name: str) -> Path:
 
 def static_files() -> list[Path]:
     """The files that the browser loads from this server as they lie there; no others are made public."""
-    return [PLOTLY, CORRUPTIONS, example_file("example-batches"), *EXAMPLE_PICTURES.values()]
+    return [PLOTLY, CORRUPTIONS, RANKING, example_file("example-batches"), *EXAMPLE_PICTURES.values()]
 
 
 def address(path: Path) -> str:

@@ -15,7 +15,7 @@ from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels import curves, figures, images, loss, past_runs, strip
+from cliptta_demo.page.panels import curves, figures, images, loss, past_runs, ranking, strip
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.heads import progress_bar, progress_html, run_line_html
 from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, address, example_file
@@ -26,7 +26,7 @@ from cliptta_demo.page.session.state import Recipe, Session
 WATCH = (images.WORDS, curves.ACCURACY, strip.PANEL, curves.ENTROPY, figures.SCORES, images.ANSWERS)
 WHY = (loss.STORY, loss.TOY, loss.MATRIX)
 EXPLORE = (
-    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, strip.BY_SHIFT, past_runs.PANEL, images.GALLERY),
+    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, ranking.PANEL, strip.BY_SHIFT, past_runs.PANEL, images.GALLERY),
     *(images.RESULTS, figures.DRIFT),
 )
 DRAWN = tuple(panel for panel in (*WATCH, *WHY, *EXPLORE) if panel.draw)
