@@ -59,12 +59,12 @@ function lineOf(own, part, place) {
   const [[middle, apart], mark] = [own.gain, markOf(own.method)];
   const query = new URLSearchParams({ methods: `zero-shot,${own.method}`, rates: "own", dataset: part.datasets[0], ...part.settings });
   const about = { href: `?${query}`, title: say("Run {method} beside zero-shot", { method: own.label }) };
-  const link = make(mark ? "a.own" : "a", about, mark ? marker(mark) : null, own.label + (own.few ? "*" : ""));
+  const link = make(mark ? "a.own" : "a", about, own.label + (own.few ? "*" : ""));
   const [from, to] = [place(middle - 2 * apart), place(middle + 2 * apart)];
   const picture = make("td.interval", make("i", { style: `left:${from}%;width:${to - from}%` }), make("i.dot", { style: `left:${place(middle)}%` }));
   const collapsed = say("{count} of {all}", { count: own.collapsed, all: part.streams });
   const told = [spread(own.gain), spread(own.hard), spread(own.easy), collapsed, fixed(own.milliseconds, 1), own.year];
-  const line = make("tr", make("th", { scope: "row" }, link), make("td.family", own.family), picture, told.map((text) => make("td.number", text)));
+  const line = make("tr", make("th", { scope: "row" }, mark ? marker(mark) : null, link), make("td.family", own.family), picture, told.map((text) => make("td.number", text)));
   return mark ? tinted(mark, line) : line;
 }
 
