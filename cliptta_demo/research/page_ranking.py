@@ -64,13 +64,15 @@ def choices() -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
 def ranking_data(streams: pd.DataFrame) -> Ranked:
     """What the browser fetches."""
     found = pd.concat([group_of(streams, group) for group in dict.fromkeys(own.group for own in TABLES.values())])
-    parts = [part_of(kind, chosen, tables, found[found.table.isin(tables)]) for kind, chosen, tables in choices()]
-    return {"t": t_quantile(found.seed.nunique() - 1), "parts": parts}
+    parts = (part_of(kind, chosen, tables, found[found.table.isin(tables)]) for kind, chosen, tables in choices())
+    return {"t": t_quantile(found.seed.nunique() - 1), "parts": [part for part in parts if part]}
 
 
-def part_of(kind: str, datasets: Sequence[str], tables: Sequence[str], streams: pd.DataFrame) -> Part:
-    """The streams of some tables, whose last says what a link's is."""
+def part_of(kind: str, datasets: Sequence[str], tables: Sequence[str], streams: pd.DataFrame) -> Part | None:
+    """The streams of some tables, whose last says what a link's is; None where no method has run on all of them."""
     ranked, gains, linked = ranking(streams), by_seed(streams), TABLES[tables[-1]].stream
+    if ranked.empty:
+        return None
     hard = by_seed(streams[streams.before < LITTLE], each=False)
     easy = by_seed(streams[streams.before >= MUCH], each=False)
     said = {name: getattr(linked, name) for name in ("severity", "batch_size", "batches")}

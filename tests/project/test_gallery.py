@@ -151,6 +151,7 @@ def test_the_command_runs_what_is_missing_and_records_it(
         monkeypatch.setitem(gallery.TABLES, name, replace(table, stream=short, corruptions=corruptions))
     monkeypatch.setattr(gallery, "SEEDS", (0, 1))
     monkeypatch.setattr(gallery, "MEASURED_FILE", tmp_path / "measured.json")
+    monkeypatch.setattr(gallery, "RANKING", tmp_path / "ranking.json")
     record = tmp_path / "kept"
 
     def command(out: str, methods: str, tables: str = "pictures-3,pictures-in-runs", record: Path = record) -> str:
@@ -178,6 +179,11 @@ def test_the_command_runs_what_is_missing_and_records_it(
     assert "lame: 4/4" in ran
     assert "tda" not in ran
     assert json.loads((tmp_path / "measured.json").read_text())["methods"].keys() == {"tda", "lame", "rlcf"}
+    parts = json.loads((tmp_path / "ranking.json").read_text())["parts"]
+    assert {part["stream"]: {*part["methods"]} for part in parts} == {
+        "corruptions": {"tda", "lame", "rlcf"},
+        "in runs": {"tda", "lame"},
+    }
     after = kept(ONE)
     assert [*after.method.unique()] == ["tda", "lame", "rlcf"]
     assert after[after.method != "lame"].values.tolist() == before.values.tolist()
