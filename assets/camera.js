@@ -161,10 +161,10 @@ camera.mount = function (element, props, watch) {
     const { times, missed, about } = run;
     if (times.length < 3) return;
     const pace = (1000 * (times.length - 1)) / (times.at(-1) - times[0]);
-    const words = [say("{pace} answers a second", { pace: pace.toFixed(1) })];
+    const words = [say("{pace} answers a second", { pace: fixed(pace, 1) })];
     if (pace < 0.75 * chosen.pace) {
       const slow = about.methods.reduce((one, other) => (said[one.method].seconds > said[other.method].seconds ? one : other));
-      const spent = { method: slow.label, seconds: said[slow.method].seconds.toFixed(2) };
+      const spent = { method: slow.label, seconds: fixed(said[slow.method].seconds, 2) };
       words.push(say("slower than the pace; what takes longest is {method}, {seconds} s a frame", spent));
     }
     if (missed) words.push(sayCount("{count} frame left out, none waits in line", "{count} frames left out, none waits in line", missed));

@@ -3,11 +3,15 @@ const { kinds } = cliptta;
 const figures = {}; // a panel's name → what makes a figure (plots.js) of its numbers
 const absent = {}; // a panel's name → whether it has no place on the page with these numbers
 
-const language = window.clipttaLanguage || { code: "en", direction: "ltr", words: {} };
-const speak = () => Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
+let language = window.clipttaLanguage || { code: "en", direction: "ltr", decimal: ".", group: ",", percent: "%", words: {} };
+let mirrored, arrow; // an arrow leads from before to after
+function speak(next = language) {
+  window.clipttaLanguage = language = next;
+  mirrored = language.direction === "rtl";
+  arrow = mirrored ? "←" : "→";
+  Object.assign(document.documentElement, { lang: language.code, dir: language.direction });
+}
 speak();
-const mirrored = language.direction === "rtl";
-const arrow = mirrored ? "←" : "→"; // from before to after
 const filled = (words, values) => words.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 
 /** A text in the page's language, `{name}` filled from `values`: a literal, for cliptta_demo.languages.gather to find. */
@@ -15,15 +19,19 @@ const say = (text, values = {}) => filled(language.words[text] ?? text, values);
 
 /** The same for a text that counts: `{count}` decides between the two. */
 const sayCount = (one, several, count, values = {}) =>
-  filled((language.words[one] ?? [one, several])[count === 1 ? 0 : 1], { count: count.toLocaleString("en"), ...values });
+  filled(language.words[one]?.[language.forms[count < 100 ? count : 100 + (count % 100)]] ?? (count === 1 ? one : several), { count: grouped(count), ...values });
+
+/** A number with the language's marks, from how the rest of the program writes it. */
+const marked = (number) => number.replace(/[.,%]/g, (mark) => ({ ".": language.decimal, ",": language.group, "%": language.percent })[mark]);
+const grouped = (count) => marked(count.toLocaleString("en"));
 
 /** A number with so many digits, as the rest of the program writes it: a tie goes to the even digit. */
 function fixed(value, digits) {
   const exact = value.toFixed(digits + 25);
-  return /[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits);
+  return marked(/[02468]\.?50{24}$/.test(exact) ? exact.slice(0, -25).replace(/\.$/, "") : value.toFixed(digits));
 }
 const FEW = 20; // images: a share of fewer is told as a number of them
-const percent = (share, digits = 0) => `${fixed(100 * share, digits)}%`;
+const percent = (share, digits = 0) => `${fixed(100 * share, digits)}${language.percent}`;
 
 const capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 
@@ -253,4 +261,4 @@ window.addEventListener("beforeprint", () => {
 window.addEventListener("afterprint", () => paint(wasDark, false));
 
 // What is called from elsewhere. The scripts behind this one, each a block in its scope, know all names of it.
-Object.assign(cliptta, { absent, arrivals, catchUp, drawAnew, figures, make, marker, mount, say });
+Object.assign(cliptta, { absent, arrivals, catchUp, drawAnew, figures, language: () => language, make, marker, mount, say, speakIn: speak });

@@ -90,7 +90,7 @@ kinds.results = function (body, data) {
     heads.append(head);
   });
   const rows = make("tbody", ...sorted(data, state).map(({ line }) => line));
-  const [shown, total] = [data.rows.length, data.total].map((count) => count.toLocaleString("en"));
+  const [shown, total] = [data.rows.length, data.total].map(grouped);
   const all = say("Results for {total} images.", { total });
   const some = say("Results for the newest {shown} of {total} images.", { shown, total });
   const caption = `${shown === total ? all : some} ${say("Press a column's name to sort; the CSV holds all of them.")}`;

@@ -4,7 +4,15 @@
 (function () {
   const END = 'data: {"msg":"close_stream"';
   const DONE = /^data: \{"msg":"process_completed","event_id":"(\w+)"/;
-  const ask = window.fetch.bind(window);
+  const plain = window.fetch.bind(window);
+  /** A call in the page's language (cliptta_demo/page/framework/visitor_language.py). */
+  const ask = (to, about = {}) => {
+    const own = typeof to !== "string" || new URL(to, location.href).origin === location.origin;
+    if (!own || to.url) return plain(to, about);
+    const headers = new Headers(about.headers);
+    headers.set("accept-language", window.clipttaLanguage?.code ?? "en");
+    return plain(to, { ...about, headers });
+  };
   const onTheirWay = new Set(); // calls that have no id yet
   const open = new Set(); // ids of those that are not done
   const early = new Set(); // ids of those that were done before it was known whose they are

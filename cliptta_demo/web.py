@@ -27,7 +27,7 @@ def make_demo() -> gr.Blocks:
         from cliptta_demo.page.layout.build import build_demo
         from cliptta_demo.page.panels.stage import load_example
 
-        return build_demo(load_example())
+        return build_demo(load_example)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
 

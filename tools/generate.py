@@ -7,7 +7,7 @@ model and pictures; tests/golden is from the methods' own releases. The texts th
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +31,8 @@ def streams() -> pd.DataFrame:
 
 
 TEXTS: dict[Path, Callable[[], str]] = {
-    FOLDER / "en.json": gather.english,
+    FOLDER / "messages.pot": lambda: gather.written(gather.template()),
+    **{path: partial(gather.updated, path) for path in sorted(FOLDER.glob("*.po"))},
     DOCS / "settings.md": settings_page,
     DOCS / "claims.md": lambda: claims.to_markdown(Record(read_streams(DOCS / claims.RECORD_FILE))),
     DOCS / "ablation.md": lambda: ablation.ablation_page(read_streams(DOCS / "ablation.csv")),

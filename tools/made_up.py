@@ -1,15 +1,15 @@
 """A made-up language of longer words: what is not said in it is not translated, and what it breaks any language may.
 
-python -m tools.made_up rtl > made_up.json
-CLIPTTA_LANGUAGE=made_up.json python app.py
+python -m tools.made_up rtl > made_up.po
+CLIPTTA_LANGUAGE=made_up.po python app.py
 """
 
-import json
 import re
 import sys
-from typing import Any
 
-from cliptta_demo.languages.gather import all_words
+from babel.messages.catalog import Catalog
+
+from cliptta_demo.languages import gather
 
 OPENING, CLOSING = "⟦⟧"  # around every text
 # What a translation leaves as it is: places, tags, entities, addresses, and what is typed.
@@ -32,14 +32,17 @@ def _spelt(words: str, direction: str) -> str:
     return (longer.lower() if direction == "rtl" else longer).translate(str.maketrans(LETTERS[direction]))
 
 
-def translation(direction: str) -> dict[str, Any]:
-    """What a file of the language holds, in every text of package and scripts."""
-    told = {
-        text: made_up(words, direction) if isinstance(words, str) else [made_up(one, direction) for one in words]
-        for text, words in all_words().items()
-    }
-    return {"code": "he" if direction == "rtl" else "cs", "direction": direction, "words": told}
+def translation(direction: str) -> str:
+    """A catalogue of the language, with every text of package and scripts."""
+    catalogue = Catalog(locale="he" if direction == "rtl" else "cs", project="Made up")
+    for message in gather.template():
+        if message.id:
+            keys = [message.id] if isinstance(message.id, str) else list(message.id)
+            said = [made_up(key, direction) for key in keys]
+            said += [said[-1]] * (catalogue.num_plurals - len(said) if message.pluralizable else 0)
+            catalogue.add(message.id, said[0] if not message.pluralizable else tuple(said[: catalogue.num_plurals]))
+    return gather.written(catalogue)
 
 
 if __name__ == "__main__":
-    print(json.dumps(translation(sys.argv[1]), indent=1, ensure_ascii=False))
+    print(translation(sys.argv[1]))

@@ -1,12 +1,20 @@
-"""Every text that the package and its scripts say, in English; ``make generate`` writes them into ``en.json``."""
+"""Every text that the package and its scripts say, in English, as gettext's tools know it.
+
+``make generate`` writes it into ``messages.pot``, and brings the translations beside it up to date.
+"""
 
 import ast
 import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
+from pathlib import Path
 
-from cliptta_demo.languages import ENGLISH, FOLDER
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po, write_po
+
+from cliptta_demo.languages import FOLDER
 from cliptta_demo.places import ASSETS
 
 PACKAGE = FOLDER.parent
@@ -42,23 +50,42 @@ def said_in_script(source: str) -> Iterator[list[str]]:
         yield [json.loads(text) for text in pair]
 
 
+def _sources() -> Iterator[tuple[str, Iterator[list[str]]]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent != FOLDER:
+            yield path.relative_to(PACKAGE).as_posix(), said_in_python(path.read_text("utf-8"))
+    for path in sorted(ASSETS.glob("*.js")):
+        yield f"assets/{path.name}", said_in_script(path.read_text("utf-8"))
+
+
 @cache
-def script_words() -> dict[str, str | list[str]]:
-    """What the page's scripts say, in English."""
-    return _words(texts for path in sorted(ASSETS.glob("*.js")) for texts in said_in_script(path.read_text("utf-8")))
+def template() -> Catalog:
+    """The list of texts, each with the files that say it."""
+    found = Catalog(project="CLIPTTA demo", fuzzy=False)
+    for where, said in _sources():
+        for texts in said:
+            found.add(texts[0] if len(texts) == 1 else tuple(texts), locations=[(where, None)])
+    return found
 
 
-def all_words() -> dict[str, str | list[str]]:
-    """What package and scripts say, in English and in order of the alphabet."""
-    sources = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != FOLDER]
-    in_python = _words(texts for path in sources for texts in said_in_python(path.read_text("utf-8")))
-    return dict(sorted((in_python | script_words()).items()))
+@cache
+def script_words() -> frozenset[str]:
+    """What the page's scripts say, in English; of what counts, the text for one."""
+    said = [each for each in template() if any(place.startswith("assets/") for place, _ in each.locations)]
+    return frozenset(each.id if isinstance(each.id, str) else each.id[0] for each in said)
 
 
-def _words(found: Iterator[list[str]]) -> dict[str, str | list[str]]:
-    return {texts[0]: texts[0] if len(texts) == 1 else texts for texts in found}
+def written(catalogue: Catalog) -> str:
+    """A catalogue as it stands in its file."""
+    file = BytesIO()
+    write_po(file, catalogue, width=110, sort_output=True, omit_header=False, ignore_obsolete=True)
+    lines = file.getvalue().decode().splitlines()
+    return "\n".join(line for line in lines if not line.startswith('"POT-Creation-Date')) + "\n"
 
 
-def english() -> str:
-    """The contents of ``en.json``."""
-    return json.dumps({"code": ENGLISH, "direction": "ltr", "words": all_words()}, indent=1, ensure_ascii=False) + "\n"
+def updated(path: Path) -> str:
+    """A translation with the texts of today: those that are new are empty, and show in English until filled."""
+    with path.open("rb") as file:
+        catalogue = read_po(file)
+    catalogue.update(template(), no_fuzzy_matching=True, update_header_comment=False, keep_user_comments=True)
+    return written(catalogue)

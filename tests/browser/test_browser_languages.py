@@ -1,6 +1,5 @@
 """The page in a made-up language of longer words that reads from right to left: nothing is left in English, or cut."""
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -115,8 +114,8 @@ OPENERS = {
 @pytest.fixture(scope="module")
 def far(known_browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page in the made-up language, as it opens, with its folds open."""
-    words = tmp_path_factory.mktemp("languages") / "made_up.json"
-    words.write_text(json.dumps(translation("rtl")), encoding="utf-8")
+    words = tmp_path_factory.mktemp("languages") / "made_up.po"
+    words.write_text(translation("rtl"), encoding="utf-8")
     with serve_process(CLIPTTA_LANGUAGE=str(words)) as (address, _, _), visits(known_browser, address) as visit:
         page = visit()
         page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")

@@ -1,6 +1,5 @@
 """The list of all texts, and what is made of a translation."""
 
-import json
 import os
 import pickle
 import subprocess
@@ -15,12 +14,26 @@ from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, settings_of
-from cliptta_demo.languages import Language, Text, read_language, say, say_count, speaking
+from cliptta_demo.languages import Text, read_language, say, say_count, speaking, wished
 from cliptta_demo.languages.gather import said_in_python, said_in_script
 from cliptta_demo.page.lessons.losses import COLLAPSE
 from cliptta_demo.page.words.glossary import GLOSSARY
 from cliptta_demo.page.words.texts import RESET
 from tools.made_up import OPENING, translation
+
+POLISH = """
+msgid ""
+msgstr "Language: pl\\nContent-Type: text/plain; charset=utf-8\\n"
+
+msgid "{count} image"
+msgid_plural "{count} images"
+msgstr[0] "{count} obraz"
+msgstr[1] "{count} obrazy"
+msgstr[2] "{count} obrazów"
+
+msgid "{name} ends at {share:.1%}"
+msgstr "{name} kończy na {share:.1%}"
+"""
 
 # Imports all of the package where nothing can be said; the server's workers and processes of their own begin elsewhere.
 IMPORTS = """
@@ -52,7 +65,14 @@ def test_nothing_is_said_while_the_package_is_imported() -> None:
     assert status == 0, text[-3000:]
 
 
-def test_words_are_chosen_when_they_are_shown() -> None:
+def made_up_file(direction: str, folder: Path) -> str:
+    """A catalogue of the made-up language, by its path."""
+    path = folder / "made_up.po"
+    path.write_text(translation(direction), encoding="utf-8")
+    return str(path)
+
+
+def test_words_are_chosen_when_they_are_shown(tmp_path: Path) -> None:
     """What was declared and raised in one language is shown in another, also from another process."""
     inner = UserError("{name} is {value}; it must be true or false.", name=Text("a number"), value=duration(600))
     outer = DoesNotFit("This link can't be opened as it is: {reason}", reason=inner)
@@ -67,7 +87,7 @@ def test_words_are_chosen_when_they_are_shown() -> None:
         ]
 
     english = shown()
-    with speaking(Language("cs", "ltr", translation("ltr")["words"])):
+    with speaking(read_language(made_up_file("ltr", tmp_path))):
         other = shown()
     assert [OPENING in text for text in other] == [True] * len(other), other
     assert english[-2:] == ["This link can't be opened as it is: a number is 10 min; it must be true or false."] * 2
@@ -85,16 +105,32 @@ def test_english_is_what_the_code_says() -> None:
     ]
 
 
+def test_numbers_and_plurals_are_the_languages(tmp_path: Path) -> None:
+    path = tmp_path / "pl.po"
+    path.write_text(POLISH, encoding="utf-8")
+    with speaking(read_language(str(path))):
+        said = [say_count("{count} image", "{count} images", count) for count in (1, 2, 5, 1234)]
+        assert said == ["1 obraz", "2 obrazy", "5 obrazów", "1\xa0234 obrazy"]
+        assert say("{name} ends at {share:.1%}", name="A.B", share=0.4567) == "A.B kończy na 45,7\xa0%"
+        assert say("What is missing") == "What is missing"
+
+
+def test_a_browser_gets_the_first_language_of_its_list_that_there_is() -> None:
+    assert wished("xx,en-GB;q=0.8,en;q=0.5").code == "en"
+    assert wished("xx") is None
+
+
 def test_a_file_that_is_no_translation_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.json"
-    wrong = ({"code": "xx"}, [], {"code": "xx", "direction": "ltr", "words": {"Run {name}": "Los, {nmae}"}})
-    for known in wrong:
-        broken.write_text(json.dumps(known))
-        with pytest.raises(ValueError, match=r"broken.json is no translation"):
+    head = 'msgid ""\nmsgstr "Language: {}\\\\nContent-Type: text/plain; charset=utf-8\\\\n"\n\n'
+    wrong = (head.format("zzz"), "nonsense", head.format("de") + 'msgid "Run {name}"\nmsgstr "Los, {nmae}"\n')
+    for number, text in enumerate(wrong):
+        broken = tmp_path / f"broken{number}.po"
+        broken.write_text(text)
+        with pytest.raises(ValueError, match=r"broken\d.po is no translation"):
             read_language(str(broken))
-    (tmp_path / "folder.json").mkdir()
-    with pytest.raises(ValueError, match=r"folder\.json is no translation"):
-        read_language(str(tmp_path / "folder.json"))
+    (tmp_path / "folder.po").mkdir()
+    with pytest.raises(ValueError, match=r"folder\.po is no translation"):
+        read_language(str(tmp_path / "folder.po"))
     with pytest.raises(ValueError, match="CLIPTTA_LANGUAGE is nowhere; there are en"):
         read_language("nowhere")
 

@@ -8,7 +8,7 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from copy import copy
 from importlib import import_module
 from importlib.metadata import version
@@ -17,12 +17,14 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.languages import say
+from cliptta_demo.languages import Language, language, say, speaking
+from cliptta_demo.page.framework.visitor_language import language_of
 from cliptta_demo.page.words.texts import BAD_REQUEST
 
 log = logging.getLogger(__name__)
 REQUIREMENT = "gradio>=6.20,<7"  # as in requirements.txt
 API_PREFIX = "/gradio_api"  # before the paths of all of Gradio's own routes
+_NAMES = ("elem_id", "elem_classes", "key", "server_fns")  # of a component, in no language
 LOOK_SECONDS = 0.02  # between two looks for calls: nobody sees so short a wait
 
 
@@ -111,6 +113,7 @@ def forget_session(demo: gr.Blocks, session: str) -> None:
         holder.time_last_used.pop(session, None)
     queue.pending_messages_per_session.pop(session, None)
     queue.pending_event_ids_session.pop(session, None)
+    demo.spoken.pop(session, None)
     for event in calls_of(demo, session):
         queue.event_ids_to_events.pop(event._id, None)
 
@@ -142,10 +145,39 @@ class Page(gr.Blocks):
     Attributes:
         opening: HTML of its parts as it opens, for :class:`.FirstPaint`.
         host: what its visitors share, a :class:`.runs.host.Host`.
+        build: builds the same page once more.
     """
 
     opening: Mapping[str, str]
     host: Any
+    build: Callable[[], "Page"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.spoken: dict[str, Language] = {}  # session → the language of its newest call
+        self._worded: dict[str, Page] = {language().code: self}
+        self._config: Any = None
+        super().__init__(*args, **kwargs)
+
+    def worded(self) -> "Page":
+        """This page as it is built in the context's language: for its words alone."""
+        code = language().code
+        if code not in self._worded:
+            self._worded[code] = self.build()
+        return self._worded[code]
+
+    @property
+    def config(self) -> Any:
+        """What the browser builds the page of, in the context's language."""
+        other = self.worded()
+        if other is self or self._config is None:
+            return self._config
+        parts = zip(self._config["components"], other.get_config_file()["components"], strict=True)
+        said = [own | {"props": own["props"] | _words(its["props"])} for own, its in parts]
+        return self._config | {"components": said, "title": other.title}
+
+    @config.setter
+    def config(self, config: Any) -> None:
+        self._config = config
 
     def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
         """As Gradio's, at rest while nobody calls, and without its statistics of calls.
@@ -160,9 +192,16 @@ class Page(gr.Blocks):
         return self
 
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Does a call; whatever goes wrong is a sentence for the caller, and a line without their words in the log."""
+        """Does a call in its visitor's language; whatever goes wrong is a sentence for the caller, and a line without
+        their words in the log.
+        """
+        request = kwargs.get("request")
+        session = getattr(request, "session_hash", None) or ""
+        if request is not None and not kwargs.get("iterator"):
+            self.spoken[session] = language_of(request)
         try:
-            return await super().process_api(*args, **kwargs)
+            with speaking(self.spoken.get(session, language())):
+                return await super().process_api(*args, **kwargs)
         except gr.Error as error:
             error.print_exception = False
             raise
@@ -199,6 +238,11 @@ class Page(gr.Blocks):
         return [
             next(values) if part._id in named else rest for part, rest in zip(block_fn.outputs, unchanged, strict=True)
         ]
+
+
+def _words(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a component's properties those that may hold words."""
+    return {name: value for name, value in props.items() if isinstance(value, str | list) and name not in _NAMES}
 
 
 def _holds_file(value: Any) -> bool:

@@ -3,6 +3,7 @@
 What its widgets call is in wires and form_events.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -38,16 +39,16 @@ from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Uploads
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import TITLE, footer, header, link_note, sentence_html
+from cliptta_demo.page.words.texts import TITLE, footer, header, languages_html, link_note, sentence_html
 
 
-def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -> Page:
-    """The whole app. ``example`` is the stage after a finished run of the package's experiment, to open with.
+def build_demo(load: Callable[[], dict[str, str] | None] | None = None, limits: Limits = LIMITS) -> Page:
+    """The whole app. ``load`` gives the stage after a finished run of the package's experiment, to open with.
 
     Without it, and where the page opens with another experiment, there are sentences in place of plots. Ends the
     program with a sentence where the installed Gradio does not do.
     """
-    form, recipe = opening(), readable(opening())
+    form, recipe, example = opening(), readable(opening()), load() if load else None
     check_gradio()
     shown = example if example and form == usual_values() else stage.opening_stage(recipe)
     with Page(
@@ -98,6 +99,7 @@ def build_demo(example: dict[str, str] | None = None, limits: Limits = LIMITS) -
         demo.unload(left)
     demo.queue(max_size=limits.queue_size, api_open=False)
     demo.opening = shown
+    demo.build = partial(build_demo, load, limits)
     return demo
 
 
@@ -111,6 +113,7 @@ def _build_top(backbone: str) -> dict[str, Any]:
         parts["model_line"] = place(model_line_html(backbone), "model-line")
         parts["settings"] = gr.Button(say("All settings"), elem_id="settings", min_width=0)
         parts["link"] = gr.Button(say("Share"), elem_id="share", min_width=0)
+        parts["language"] = scripted("language", languages_html(), "window.cliptta.languages(element, trigger);")
     with gr.Column(elem_id="lessons"):
         scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons();")
         parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}

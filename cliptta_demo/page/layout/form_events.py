@@ -96,7 +96,11 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     load, newest = host.demo.load, QUIET | {"trigger_mode": "always_last"}
     of_stream = [load, *(widgets[name].change for name in ("class_names", *STREAM_FIELDS))]
     gr.on(of_stream, planned, inputs, parts["strip"], **newest)
-    changes = [load, *(part.change for part in (parts["model"], parts["files"], *wires.inputs))]
+    changes = [
+        load,
+        parts["language"].click,
+        *(part.change for part in (parts["model"], parts["files"], *wires.inputs)),
+    ]
     gr.on(changes, tell, [parts["model"], *inputs], wires.named(*TOLD), **newest)
     for event in ended:
         event.then(put_back, inputs, [*wires.named("message", "changed", "choice"), *wires.inputs], **QUIET)

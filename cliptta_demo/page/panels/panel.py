@@ -14,9 +14,9 @@ from typing import Any
 import gradio as gr
 
 from cliptta_demo.languages import ENGLISH, language
-from cliptta_demo.languages.gather import script_words
 from cliptta_demo.one_file import in_script, scoped
 from cliptta_demo.page.framework.gradio_parts import API_PREFIX
+from cliptta_demo.page.framework.visitor_language import scripts_words
 from cliptta_demo.page.panels.declare import Panel
 from cliptta_demo.places import ASSETS, RANKING
 
@@ -28,7 +28,7 @@ DRAWING = (
 )
 SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
-    *("results", "answers", "lesson", "camera", "ranking"),
+    *("results", "answers", "lesson", "camera", "ranking", "language"),
 )
 STYLES = ("look", "frame", "watch", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
@@ -37,9 +37,8 @@ EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "
 
 
 def example_file(name: str) -> Path:
-    """Of the opening example, whose files hold words: ``example``, or ``example-batches``, all batches but the last."""
-    code = language().code
-    return ASSETS / (f"{name}.json" if code == ENGLISH else f"{name}-{code}.json")
+    """Of the opening example: ``example``, or ``example-batches``, all batches but the last."""
+    return ASSETS / f"{name}.json"
 
 
 def static_files() -> list[Path]:
@@ -82,12 +81,9 @@ def scripts() -> str:
 
 def spoken_language() -> str:
     """The tag that tells the scripts the page's language; none in English, which stands in them."""
-    spoken, known = language(), script_words()
-    if spoken.code == ENGLISH:
-        return ""
-    words = {text: words for text, words in spoken.words.items() if text in known}
-    about = {"code": spoken.code, "direction": spoken.direction, "words": words}
-    return f"<script>window.clipttaLanguage = {in_script(about)};</script>"
+    spoken = language()
+    told = "" if spoken.code == ENGLISH else f"window.clipttaLanguage = {in_script(scripts_words(spoken))};"
+    return f"<script>{told}</script>" if told else ""
 
 
 def scripted(name: str, template: str, work: str, value: Any = "", **about: Any) -> gr.HTML:

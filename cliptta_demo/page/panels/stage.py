@@ -17,7 +17,7 @@ from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels import curves, figures, images, loss, past_runs, ranking, strip
 from cliptta_demo.page.panels.declare import to_json
-from cliptta_demo.page.panels.heads import progress_bar, progress_html, run_line_html
+from cliptta_demo.page.panels.heads import example_progress_html, progress_bar, progress_html, run_line_html
 from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, address, example_file
 from cliptta_demo.page.session.past import PastMethod, PastRun
 from cliptta_demo.page.session.state import Recipe, Session
@@ -87,6 +87,7 @@ def load_example(path: Path | None = None) -> dict[str, str] | None:
     apart = EXAMPLE_PICTURES | {"history": example_file("example-batches")}
     gallery |= {name: address(path) for name, path in apart.items() if path.exists()}
     parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: kept[name] for name in PARTS if name in kept}
+    parts["progress"] = example_progress_html()
     return parts | {"gallery": to_json(gallery)}
 
 

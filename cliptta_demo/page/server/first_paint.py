@@ -52,8 +52,17 @@ class FirstPaint:
     def __init__(self, app: ASGIApp, demo: Page) -> None:
         self.app = app
         self.packed = GZipMiddleware(self._painted, compresslevel=6)
-        self.early = _early(demo.title).encode()
-        self.title_alone, self.whole = (_first(shown).encode() for shown in ({}, demo.opening))
+        self.demo = demo
+        self.known: dict[str, tuple[bytes, bytes, bytes]] = {}
+
+    def _tags(self) -> tuple[bytes, bytes, bytes]:
+        """For the head, for an address that says something, for one that says nothing, in the context's language."""
+        code = language().code
+        if code not in self.known:
+            shown = self.demo.worded()
+            tags = (_early(shown.title), _first({}), _first(shown.opening))
+            self.known[code] = tuple(tag.encode() for tag in tags)
+        return self.known[code]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers with the page, or passes on."""
@@ -62,7 +71,10 @@ class FirstPaint:
         await (self.packed if page else self.app)(scope, receive, send)
 
     async def _painted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        first = self._first_of(parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        early, title_alone, whole = self._tags()
+        first = self._first_of(
+            (title_alone, whole), parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        )
         start: Message = {}
         body = b""
 
@@ -75,7 +87,7 @@ class FirstPaint:
             if message.get("more_body"):
                 return
             # What is not found is left out: the page then comes as Gradio has it.
-            for place, tags in ((b"<script", self.early), (b"<gradio-app", first)):
+            for place, tags in ((b"<script", early), (b"<gradio-app", first)):
                 body = body.replace(place, tags + place, 1)
             MutableHeaders(scope=start)["content-length"] = str(len(body))
             await send(start)
@@ -83,12 +95,15 @@ class FirstPaint:
 
         await self.app(scope, receive, paint)
 
-    def _first_of(self, query: Mapping[str, list[str]]) -> bytes:
+    @staticmethod
+    def _first_of(tags: tuple[bytes, bytes], query: Mapping[str, list[str]]) -> bytes:
         """What is true of the page that an address asks for, whatever its settings are."""
-        asked = {name for name in query if not name.startswith("__")}  # those are Gradio's, such as the theme
+        asked = {name for name in query if not name.startswith("__")} - {
+            "lang"
+        }  # those are Gradio's, such as the theme
         if asked & LOOKS:
             return b""
-        return self.title_alone if asked else self.whole
+        return tags[0] if asked else tags[1]
 
 
 async def _joined(request: Request) -> Response:
@@ -105,13 +120,13 @@ def _early(title: str) -> str:
     script = (ASSETS / "stream.js").read_text(encoding="utf-8")
     # Gradio asks the address's call as soon as its own scripts, which wait too and come behind, have built the page.
     own = f'<script defer src="{joined_address("page.js")}"></script>'
-    return f"<title>{html.escape(title)}</title><script>{script}</script>{own}"
+    return f"<title>{html.escape(title)}</title>{spoken_language()}<script>{script}</script>{own}"
 
 
 def _first(parts: Mapping[str, str]) -> str:
     """The page's beginning; its title alone where nothing else is known."""
     script, style = ((ASSETS / f"first.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    drawing = f'{spoken_language()}<script async src="{joined_address("page.js")}"></script>' if parts else ""
+    drawing = f'<script async src="{joined_address("page.js")}"></script>' if parts else ""
     head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
     top = _place("masthead", header(len(LESSONS)))
     if parts:

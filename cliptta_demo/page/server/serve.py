@@ -39,7 +39,8 @@ from cliptta_demo.page.form.reading import opening, read_form
 from cliptta_demo.page.framework.gradio_parts import Page, answer_in_json
 from cliptta_demo.page.framework.guard import IMAGES, RequestGuard
 from cliptta_demo.page.framework.theme import build_theme
-from cliptta_demo.page.panels.panel import spoken_language, static_files, stylesheet
+from cliptta_demo.page.framework.visitor_language import SpokenTo, words_route
+from cliptta_demo.page.panels.panel import static_files, stylesheet
 from cliptta_demo.page.runs.camera import FRAME_LIMITS, CameraGone, Cameras
 from cliptta_demo.page.runs.gpu import ON_ZERO_GPU, prepare
 from cliptta_demo.page.runs.host import Host
@@ -78,7 +79,7 @@ def launch(demo: Page) -> None:
         server_port=port,
         theme=build_theme(),
         # css= would put Gradio's own prefix on every rule
-        head=f'<meta name="cliptta-server" content="{uuid4().hex}">' + spoken_language() + stylesheet(),  # page.js asks
+        head=f'<meta name="cliptta-server" content="{uuid4().hex}">' + stylesheet(),  # page.js asks
         show_error=False,
         run_history=False,
         ssr_mode=False,
@@ -90,8 +91,9 @@ def launch(demo: Page) -> None:
                 Route("/health", partial(health, host)),
                 *doors(host.cameras, host.uploads),
                 *JOINED_ROUTES,
+                Route("/words/{code}", words_route),
             ],
-            "middleware": [Middleware(RequestGuard), Middleware(FirstPaint, demo)],
+            "middleware": [Middleware(RequestGuard), Middleware(SpokenTo), Middleware(FirstPaint, demo)],
         },
         prevent_thread_lock=True,
     )
