@@ -1,5 +1,6 @@
 """Visitors of a real server over plain HTTP, as a browser makes them: page, heartbeat, queue, stream of updates."""
 
+import asyncio
 import json
 import sys
 import time
@@ -28,7 +29,8 @@ class Visit:
 
     Attributes:
         result: the numbers of the last update, without times; error: what went wrong, empty if nothing.
-        joined: when Run was pressed; started: when the run began; batches: when each batch ended; ended.
+        joined: when Run was pressed; started: when the run began; first: when its first batch was on the page.
+        batches: when each ended, of who uses the API; ended: when the run did.
         place: the highest place in the queue that was told, None when there was none to wait for.
     """
 
@@ -36,6 +38,7 @@ class Visit:
     error: str = ""
     joined: float = 0.0
     started: float = 0.0
+    first: float = 0.0
     ended: float = 0.0
     batches: list[float] = field(default_factory=list)
     place: int | None = None
@@ -79,13 +82,15 @@ async def heartbeat(client: httpx.AsyncClient, session: str) -> AsyncIterator[No
         yield
 
 
-async def visit(server: Server, by_page: bool, **settings: Any) -> Visit:
-    """Opens the page, presses Run, watches to the end, and leaves."""
+async def visit(server: Server, by_page: bool, together: asyncio.Barrier | None = None, **settings: Any) -> Visit:
+    """Opens the page, presses Run, with others where it is to be ``together``, watches to the end, and leaves."""
     seen, session = Visit(), uuid.uuid4().hex[:12]
     async with httpx.AsyncClient(base_url=server.address, timeout=600) as client:
         await client.get("/")
         async with heartbeat(client, session):
             function, data = request(server, by_page, **settings)
+            if together:
+                await together.wait()
             seen.joined = time.monotonic()
             body = {"data": data, "fn_index": function, "session_hash": session}
             answer = await client.post(f"{API}/queue/join", json=body)
@@ -129,6 +134,8 @@ def _keep(seen: Visit, outputs: list[Any], server: Server, by_page: bool) -> Non
         seen.result = _without_times(outputs[0])
     elif isinstance(outputs[server.accuracy], str) and outputs[server.accuracy] != seen.result:
         seen.result = outputs[server.accuracy]
+        begun = any(own["series"] for own in json.loads(seen.result).get("methods", []))
+        seen.first = seen.first or (time.monotonic() if begun else 0.0)
 
 
 def _without_times(value: Any) -> Any:

@@ -18,6 +18,8 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import httpx
@@ -55,6 +57,25 @@ class Process(Server):
         return len(list((self.process / "fd").iterdir()))
 
 
+@contextmanager
+def served(wrong: list[str]) -> Iterator[Process]:
+    """A server that is ready; at its end what its log has of errors is added to what is ``wrong``."""
+    with serve_process() as (address, process, log):
+        while httpx.get(f"{address}/health", timeout=60).json()["status"] == "starting":
+            time.sleep(1)
+        yield Process(address, process.pid)
+        log.seek(0)
+        lines = [json.loads(line) for line in log.read().splitlines() if line.startswith(b"{")]
+    errors = [line for line in lines if line["level"] == "error"]
+    wrong += [f"{len(errors)} errors in the log, the first: {errors[0]}"] if errors else []
+
+
+def verdict(wrong: list[str]) -> int:
+    """Prints it; the status to end with."""
+    print("\n".join(f"NOT AS IT SHOULD BE: {line}" for line in wrong) or "all as it should be")
+    return 1 if wrong else 0
+
+
 async def crowd(server: Process, arguments: argparse.Namespace) -> list[str]:
     """Everybody at once. Returns what is not as it should be."""
     short = {"batches": arguments.batches, "batch_size": arguments.batch_size, "steps": arguments.steps}
@@ -77,7 +98,7 @@ async def crowd(server: Process, arguments: argparse.Namespace) -> list[str]:
     await asyncio.sleep(1)
     visitors = [(i % SEEDS, (i // SEEDS) % 2 == 0) for i in range(arguments.clients)]
     tasks = [asyncio.create_task(visit(server, by_page, seed=seed, **short)) for seed, by_page in visitors]
-    peak = await _peak(server, tasks)
+    most = await peak(server, tasks)
     visits = [task.result() for task in tasks]
     slow = await long
     used = server.processor() - used
@@ -98,7 +119,7 @@ async def crowd(server: Process, arguments: argparse.Namespace) -> list[str]:
     print(f"other numbers than alone: {len(other)}; processor time of the page's process: {used:.1f} s")
     after = await _settled(server, before)
     print(
-        f"memory at most {peak:.0f} MB, {after:.0f} MB after they left ({after / before - 1:+.1%}); "
+        f"memory at most {most:.0f} MB, {after:.0f} MB after they left ({after / before - 1:+.1%}); "
         f"{server.threads()} threads, {server.files()} files open",
         flush=True,
     )
@@ -116,12 +137,13 @@ def _held(one: Visit, slow: Visit) -> int:
     return max(sum(begin < moment < end for moment in slow.batches) for begin, end in pairs)
 
 
-async def _peak(server: Process, tasks: list[asyncio.Task]) -> float:
-    peak = 0.0
+async def peak(server: Process, tasks: list[asyncio.Task]) -> float:
+    """The most memory, in MB, that the server has until all tasks are done."""
+    most = 0.0
     while not all(task.done() for task in tasks):
-        peak = max(peak, server.memory())
+        most = max(most, server.memory())
         await asyncio.sleep(0.5)
-    return peak
+    return most
 
 
 async def _settled(server: Process, before: float) -> float:
@@ -180,17 +202,10 @@ def main() -> int:
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     parser.add_argument("--every", type=float, default=5.0, metavar="SECONDS", help="between two visitors of a soak")
     arguments = parser.parse_args()
-    with serve_process() as (address, process, log):
-        server = Process(address, process.pid)
-        while httpx.get(f"{address}/health", timeout=60).json()["status"] == "starting":
-            time.sleep(1)
-        wrong = asyncio.run((soak if arguments.soak else crowd)(server, arguments))
-        log.seek(0)
-        lines = [json.loads(line) for line in log.read().splitlines() if line.startswith(b"{")]
-        errors = [line for line in lines if line["level"] == "error"]
-    wrong += [f"{len(errors)} errors in the log, the first: {errors[0]}"] if errors else []
-    print("\n".join(f"NOT AS IT SHOULD BE: {line}" for line in wrong) or "all as it should be")
-    return 1 if wrong else 0
+    wrong: list[str] = []
+    with served(wrong) as server:
+        wrong += asyncio.run((soak if arguments.soak else crowd)(server, arguments))
+    return verdict(wrong)
 
 
 if __name__ == "__main__":
