@@ -10,13 +10,13 @@ from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.research.claims import Record
 from cliptta_demo.research.gallery import STREAMS_FILE
 from cliptta_demo.research.ranking import gains_table, group_of, ranking
-from cliptta_demo.research.studies import COMBINATIONS
+from cliptta_demo.research.studies import COMBINATIONS, OPENING
 from cliptta_demo.research.text import CLEAN, PAPER_ACCURACY, markdown, read_streams
 
 STREAMS = {
     "cifar10-5": "CIFAR-10, severity 5",
     "cifar10-clean": "CIFAR-10, clean",
-    "lesson-collapse": "pictures, impulse noise, severity 4",
+    OPENING: "pictures, impulse noise, severity 4",
 }
 
 

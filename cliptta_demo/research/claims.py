@@ -12,7 +12,15 @@ from cliptta_demo.page.lessons.lesson import MEASURES, Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson
 from cliptta_demo.research.commands import NONE
 from cliptta_demo.research.runs import run_here
-from cliptta_demo.research.studies import COMBINATIONS, DOCUMENTS, TABLES, Combination, Study, lesson_study
+from cliptta_demo.research.studies import (
+    COMBINATIONS,
+    DOCUMENTS,
+    TABLES,
+    Combination,
+    Study,
+    lesson_study,
+    opening_study,
+)
 from cliptta_demo.research.text import CLEAN, LEVEL, STREAM, in_points, markdown, read_streams, t_quantile, to_csv
 from cliptta_demo.research.text import to_markdown as table_markdown
 
@@ -164,8 +172,8 @@ def run_study(study: Study, arguments: argparse.Namespace) -> pd.DataFrame:
 
 
 def all_studies() -> list[Study]:
-    """Those of all lessons that run, then of all tables."""
-    return [*(lesson_study(lesson) for lesson in LESSONS if lesson.runs), *TABLES.values()]
+    """The opening experiment, those of all lessons that run, then of all tables."""
+    return [opening_study(), *(lesson_study(lesson) for lesson in LESSONS if lesson.runs), *TABLES.values()]
 
 
 def chosen_studies(arguments: argparse.Namespace) -> list[Study]:

@@ -18,12 +18,15 @@ from cliptta_demo.backend.declare import unusual
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.loading import TINY, TINY_ADAPTATION, load_backbone
 from cliptta_demo.backend.variants import Variant, label_of
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.lessons.lesson import Claim, lead, measure
 from cliptta_demo.page.lessons.lessons import Lesson, lesson_recipe
+from cliptta_demo.page.session.state import Recipe
 from cliptta_demo.research.commands import add_table_parser
 from cliptta_demo.research.gallery import weights_digest
 from cliptta_demo.research.runs import TableSettings, read_settings
 
+OPENING = "opening"
 LESSON_SEEDS = tuple(range(20))  # what "19 of 20" is counted on
 SAMPLE_SEEDS = LESSON_SEEDS[:5]  # of a lesson; rounding moves a stream by far less than another seed does
 
@@ -72,7 +75,7 @@ class Study:
     Attributes:
         name: of its folder and in the record; settings: of the streams.
         sample: corruptions and seeds of the streams that the further combinations run again.
-        words: of the ``table`` command that runs it too, without ``--out``; empty for a lesson.
+        words: of the ``table`` command that runs it too, without ``--out``; empty for what the page runs.
     """
 
     name: str
@@ -100,7 +103,15 @@ def pictures_digest() -> str:
 
 def lesson_study(lesson: Lesson) -> Study:
     """A lesson as one click runs it, for the seeds that a visitor could type."""
-    recipe = lesson_recipe(lesson)
+    return _recipe_study(f"lesson-{lesson.key}", lesson_recipe(lesson))
+
+
+def opening_study() -> Study:
+    """The experiment that the page opens with, likewise."""
+    return _recipe_study(OPENING, read_form({}))
+
+
+def _recipe_study(name: str, recipe: Recipe) -> Study:
     stream, own = recipe.settings.stream, recipe.settings.adaptation
     changes = {name: value for name, value in vars(own).items() if value != getattr(TINY_ADAPTATION, name)}
     variants = tuple(Variant(name, label_of(name), name, changes) for name in recipe.settings.methods)
@@ -108,7 +119,7 @@ def lesson_study(lesson: Lesson) -> Study:
     settings = TableSettings(
         recipe.dataset, variants, corruptions, LESSON_SEEDS, stream, recipe.backbone, ood, recipe.source_names
     )
-    return Study(f"lesson-{lesson.key}", settings, (corruptions, SAMPLE_SEEDS))
+    return Study(name, settings, (corruptions, SAMPLE_SEEDS))
 
 
 def table_study(name: str, words: str, corruptions: tuple[str, ...], seeds: tuple[int, ...]) -> Study:
@@ -144,13 +155,13 @@ TABLES: dict[str, Study] = {
 }
 
 README: dict[str, tuple[Claim, ...]] = {
-    "lesson-collapse": (
+    OPENING: (
         Claim("TENT collapses", measure("collapsed", "tent"), above=0.5),
         Claim("CLIPTTA recovers", lead("cliptta"), above=0),
     ),
 }
 MEASURED: dict[str, tuple[Claim, ...]] = {
-    "lesson-collapse": (
+    OPENING: (
         Claim("TENT ends {} points below zero-shot", lead("zero-shot", "tent"), above=0),
         Claim("CLIPTTA {} points above it", lead("cliptta"), above=0),
     ),
