@@ -73,14 +73,13 @@ def open_lesson(
     Args:
         before: what the form is to say when the lesson is left.
         session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
-            it. None is drawn behind but the run that the lesson compares with.
+            it. None is drawn behind but the opening run, where the lesson compares with that.
     """
     lesson = by_key(key)
     recipe = lesson_recipe(lesson)
     past = (past or PastRuns()).after(session).but(recipe)
     if lesson.compare:
-        other = by_key(lesson.compare)
-        past = past.beside(lesson_recipe(other), other.title, shipped_run())
+        past = past.beside(read_form({}), lesson.compare, shipped_run())
     return {
         **_fresh(recipe, past),
         "message": message_html(),

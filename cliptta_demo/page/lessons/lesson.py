@@ -164,7 +164,7 @@ class Lesson(Says):
         asks: what to guess before the run; explains: what is told after it, a step each.
         tries: the last steps, a change each.
         claims: what its words say of the methods; each sentence is a part of ``explains`` or of a reason.
-        compare: the lesson whose run is drawn behind this one; empty for none.
+        compare: what the opening run is called where it is drawn behind this one; else empty.
         runs: False where the visitor must do something first.
     """
 

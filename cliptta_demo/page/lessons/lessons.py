@@ -22,20 +22,24 @@ ON_A_DESK = "bottle, spoon, keyboard, phone, remote, book, shoe, sunglasses, ban
 
 OWN_PHOTOS = Lesson(
     key="photos",
-    title=Text("Your own photos"),
+    title=Text("What does it see in your photos?"),
     group="yours",
     minutes=5,
     changes={"dataset": UPLOAD, "corruption": "none", "class_names": ", ".join(PHOTOGRAPHED)},
     explains=(
         Told(
-            "The built-in model knows two hundred kinds of things in photographs; “Class names” marks words "
-            "new to it. Add photos, press Run.",
+            "Choose some photos. Which of them will the model name rightly? It may say the “Class names” alone: change "
+            "them, then add the photos and press Run.",
             "files",
         ),
         Told(
-            "Here is what zero-shot and the adapted models call each photo. A handful is not much to adapt "
-            "on: expect few changes.",
-            "gallery",
+            "Were you right? It is a handful of photos, with nothing to repair: will any name change?",
+            "words",
+        ),
+        Told(
+            "Now spoil them: choose a corruption, severity 5, and run again. Which photo is lost first, and who still "
+            "names it?",
+            "words",
         ),
     ),
     runs=False,
@@ -43,27 +47,27 @@ OWN_PHOTOS = Lesson(
 
 CAMERA = Lesson(
     key="camera",
-    title=Text("Your camera"),
+    title=Text("Can it learn from your camera?"),
     group="yours",
     minutes=5,
     changes={"dataset": UPLOAD, "corruption": "none", "class_names": ON_A_DESK},
     explains=(
         Told(
-            "“Class names” holds things that may lie on your desk; change them if you like. Then press “Open "
-            "the camera”, and show it one of them.",
+            "“Class names” holds things that may lie on your desk; change them if you like. Open the camera, and show "
+            "it one of them. Who names it?",
             "camera",
         ),
         Told(
-            "Zero-shot and the adapted models name each frame. They learn from the last sixteen: turn the thing, "
-            "change the background, wait.",
+            "TENT and CLIPTTA learn from the last sixteen frames. Turn the thing, change the background: does a name "
+            "change that zero-shot keeps?",
             "camera",
         ),
         Told(
-            "Lay frost or noise over it, or hold thin paper before the lens. Whose words change first, and who "
-            "finds back?",
+            "Lay frost or noise over it, or hold thin paper before the lens. Whose words change first, and who finds "
+            "back?",
             "camera",
         ),
-        Told("Press the number of what is really there, and accuracy appears: now you know who is right.", "camera"),
+        Told("Press the number of what is really there, and accuracy appears: who is right, and how often?", "camera"),
     ),
     runs=False,
 )

@@ -7,9 +7,9 @@ from cliptta_demo.page.lessons.questions import Ends, Goes, Lowest
 
 STRANGERS = Lesson(
     key="strangers",
-    title=Text("Strangers in the stream"),
+    title=Text("Who knows a stranger?"),
     group="streams",
-    minutes=4,
+    minutes=5,
     changes={
         "corruption": "gaussian_noise",
         "severity": 3,
@@ -20,36 +20,61 @@ STRANGERS = Lesson(
     },
     asks=(
         Goes(
-            Text("Half of the images are flags. The AUROC of CLIPTTA + OCE …"),
-            "cliptta-oce",
+            Text("Half of the images are flags. How well does CLIPTTA tell them apart? Its AUROC …"),
+            "cliptta",
             0.01,
             measure="auroc",
             panel="scores",
+            why=Text(
+                "AUROC rises from zero-shot to CLIPTTA: the score says how familiar an image looks, and those that "
+                "it has learnt to read look more familiar than flags."
+            ),
         ),
     ),
     explains=(
         Told(
-            "The two hills part: AUROC rises from zero-shot to CLIPTTA + OCE, which learns a threshold and "
-            "adapts on what looks known.",
+            "AUROC: how often a known image scores above a stranger. 50 % is chance, 100 % never wrong: then the two "
+            "hills stand apart.",
+            "scores",
+        ),
+        Told(
+            "FPR95: let 95 % of the known images in, and so many of the strangers get in with them. 0 % would be none.",
+            "scores",
+        ),
+        Told(
+            "OCE (outlier contrastive exposure) pushes the hills apart at the dashed line, and adapts on what is "
+            "beyond it. CLIPTTA does nearly as well without.",
             "scores",
         ),
     ),
     tries=(
         Change(
-            Text("And if strangers are rare?"),
+            Text("And if strangers are rare, is OCE worth it?"),
             Text("OOD share 0.1: run"),
             {"ood_share": 0.1},
             "scores",
             of="cliptta-oce",
+            against="cliptta",
             measure="auroc",
+            falls=Text("No: of few strangers OCE lets more pass than CLIPTTA alone."),
+            stays=Text("No: of few strangers OCE knows no more than CLIPTTA alone."),
+            climbs=Text("Yes: of few strangers too OCE knows more than CLIPTTA alone."),
         ),
     ),
-    claims=(Claim(Text("AUROC rises"), lead("cliptta-oce", name="auroc"), above=0),),
+    claims=(
+        Claim(Text("AUROC rises from zero-shot to CLIPTTA"), lead("cliptta", name="auroc"), above=0),
+        Claim(
+            Text("CLIPTTA does nearly as well without"),
+            lead("cliptta-oce", "cliptta", name="auroc"),
+            above=-0.03,
+            below=0.03,
+        ),
+    ),
 )
 
 STYLE = Lesson(
     key="style",
-    title=Text("A style never seen"),
+    title=Text("Must a shift look like damage?"),
     group="limits",
     minutes=4,
     changes={
@@ -60,26 +85,34 @@ STYLE = Lesson(
         "batches": 10,
     },
     asks=(
-        Ends(Text("Art in a style never seen in training. Where will zero-shot end?"), "zero-shot"),
-        Goes(Text("You know each picture at once. Will adapting help the model? CLIPTTA …"), "cliptta", 0.01),
-    ),
-    explains=(
-        Told(
-            "Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
-            "damage to be one.",
-            "gallery",
+        Ends(
+            Text("Art in a style never seen in training. Where will zero-shot end?"),
+            "zero-shot",
+            why=Text(
+                "Zero-shot has lost accuracy although every picture is clear to you: a shift need not look like "
+                "damage to be one."
+            ),
         ),
-        Told(
-            "CLIPTTA wins back a little of it, and TENT stays close to zero-shot: most images are named rightly "
-            "without adapting."
+        Goes(
+            Text("You know each picture at once. Will adapting help the model? CLIPTTA …"),
+            "cliptta",
+            0.01,
+            why=Text(
+                "CLIPTTA wins back a little of it, and TENT stays close to zero-shot: most images are named rightly "
+                "without adapting."
+            ),
         ),
     ),
+    explains=(),
     tries=(
         Change(
             Text("And with noise on top of the style?"),
             Text("Gaussian noise: run"),
             {"corruption": "gaussian_noise"},
             of="cliptta",
+            falls=Text("Noise and style together are too much: CLIPTTA falls."),
+            stays=Text("Noise and style together: CLIPTTA gains nothing that shows."),
+            climbs=Text("Noise is damage that adapting can repair: CLIPTTA climbs."),
         ),
     ),
     claims=(
@@ -91,7 +124,7 @@ STYLE = Lesson(
 
 TURNS = Lesson(
     key="turns",
-    title=Text("Shift after shift"),
+    title=Text("Does TENT come back at a new shift?"),
     group="streams",
     minutes=6,
     changes={
@@ -103,15 +136,29 @@ TURNS = Lesson(
         "methods": ["zero-shot", "tent", "sar", "cliptta"],
     },
     asks=(
-        Lowest(Text("Seven shifts in a row, and nobody resets. Which curve ends lowest?")),
-        Ends(Text("What it learnt on one shift goes along. Where will CLIPTTA end?"), "cliptta"),
+        Lowest(
+            Text("Seven shifts in a row, three noises first, and nobody resets. Which ends lowest?"),
+            panel="accuracy strip",
+            why=Text("TENT falls below zero-shot: under the noises, the first twelve batches, its answers collapse."),
+        ),
+        Ends(
+            Text("What CLIPTTA learnt on one shift goes along. Where will it end?"),
+            "cliptta",
+            panel="accuracy strip",
+            why=Text("It carries that from shift to shift, and ends above zero-shot."),
+        ),
     ),
     explains=(
         Told(
-            "TENT falls below zero-shot. Below the strip stands what each method read under each shift: look at "
-            "the noises, which come first."
+            "With batch 13 the noises end and blur begins, and TENT's answers spread again. Nothing was reset: the new "
+            "shift alone did it.",
+            "strip entropy",
         ),
-        Told("CLIPTTA carries what it learnt from shift to shift, and ends above zero-shot."),
+        Told(
+            "Why? The weights that it has learnt send noisy images to one class, and those alone: the same weights "
+            "still read an image without noise.",
+            "strip accuracy",
+        ),
         Told(
             "SAR leaves out unsure images and starts anew when it goes astray: here it gains nothing on zero-shot.",
             "entropy",
@@ -122,33 +169,46 @@ TURNS = Lesson(
             Text("And if each shift passes twice as fast?"),
             Text("2 batches a shift: run"),
             {"shift_batches": 2},
+            "accuracy strip",
             of="cliptta",
+            falls=Text("Too fast for CLIPTTA: it falls."),
+            stays=Text("Too fast for CLIPTTA to gain anything that shows."),
+            climbs=Text("CLIPTTA climbs with two batches for each shift too."),
         ),
     ),
     claims=(
         Claim(Text("TENT falls below zero-shot"), lead("tent"), below=0),
         Claim(Text("ends above zero-shot"), lead("cliptta"), above=0),
+        Claim(Text("TENT's answers spread again"), measure("entropy_share", "tent"), above=0.4),
         Claim(Text("it gains nothing on zero-shot"), lead("sar"), below=0.01),
     ),
 )
 
 RUNS = Lesson(
     key="runs",
-    title=Text("The same thing for a while"),
+    title=Text("What if one class comes for a while?"),
     group="streams",
     minutes=4,
     changes={"order": "rotta", "batch_size": 64, "batches": 10},
     asks=(
-        Ends(Text("A batch of one or two classes, then of others. Where does CLIPTTA end?"), "cliptta"),
-        Goes(Text("Batches that look alike. TENT …"), "tent", 0.02),
+        Ends(
+            Text("A batch of one or two classes, then of others. Where does CLIPTTA end?"),
+            "cliptta",
+            why=Text(
+                "CLIPTTA still ends above zero-shot: where a batch lacks most classes, its memory shows it the others."
+            ),
+        ),
+        Goes(
+            Text("Batches that look alike. TENT …"),
+            "tent",
+            0.02,
+            why=Text("TENT ends below zero-shot: what a batch has most of, it makes surer, and the rest with it."),
+        ),
     ),
     explains=(
         Told(
-            "CLIPTTA still ends above zero-shot: beside a batch that lacks most classes its memory shows it the others."
-        ),
-        Told(
-            "TENT ends below zero-shot. The bars show where its answers have gone, the dashes where they belong.",
-            "answers",
+            "Each row of the strip is a class, dark where it comes. The bars are where the answers went.",
+            "strip answers",
         ),
     ),
     tries=(
@@ -157,6 +217,9 @@ RUNS = Lesson(
             Text("Shuffled: run"),
             {"order": "shuffled"},
             of="cliptta",
+            falls=Text("In any order CLIPTTA falls."),
+            stays=Text("In any order CLIPTTA gains nothing that shows."),
+            climbs=Text("CLIPTTA climbs in any order. Dotted: class by class."),
         ),
     ),
     claims=(

@@ -5,11 +5,19 @@ The first lesson runs in test_panels; two more of its methods, alone, in test_cl
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
+import torch
 from claims import RECORD, comparing_sentences, words_of
 from paths import ROOT
+from torch import Tensor
 
+from cliptta_demo.backend.corruptions import corrupt
+from cliptta_demo.backend.data.catalog import open_source
+from cliptta_demo.backend.models.loading import load_backbone
+from cliptta_demo.backend.run.experiment import Experiment
+from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.lessons.lesson import GROUPS, LONGEST, LONGEST_ASK, Lesson
 from cliptta_demo.page.lessons.lessons import LESSONS, by_key, lesson_recipe, tried_recipes
 from cliptta_demo.page.panels.lesson import lesson_value
@@ -17,14 +25,15 @@ from cliptta_demo.page.panels.stage import EXPLORE, WATCH, WHY
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment
 from cliptta_demo.page.session.state import changed_names
+from cliptta_demo.research.ablation import BARE, CONTRAST, PULLED, Terms, added
 from cliptta_demo.research.studies import COMBINATIONS, LESSON_SEEDS, SAMPLE_SEEDS, lesson_study
+from cliptta_demo.research.text import is_told, read_streams
 
 RUNNING = [lesson for lesson in LESSONS if lesson.runs]
 every_lesson = pytest.mark.parametrize("lesson", RUNNING, ids=[lesson.key for lesson in RUNNING])
 # Sentences that compare in passing: what a loss does by its definition, or what another lesson claims.
 PASSING = {
-    "Compare with the dotted curves of the first lesson: the rate that lets CLIPTTA repair the model is one that TENT "
-    "does not survive.",
+    "The rate that lets CLIPTTA repair the model is one that TENT does not survive.",  # the README
 }
 
 
@@ -76,8 +85,6 @@ def test_a_lesson_asks_tells_and_changes_one_thing_in_a_few_lines_each(lesson: L
     for change, after in zip(lesson.tries, tried_recipes(lesson), strict=True):
         assert changed_names(lesson_recipe(lesson), after) == set(change.settings)
         assert len(change.settings) == 1
-    if lesson.compare:
-        assert LESSONS.index(by_key(lesson.compare)) < LESSONS.index(lesson)
 
 
 @every_lesson
@@ -87,3 +94,44 @@ def test_the_limits_that_hosting_gives_a_class_let_its_lessons_through(lesson: L
     for recipe in (lesson_recipe(lesson), *tried_recipes(lesson)):
         assert recipe.settings.stream.batches <= batches
         assert recipe.settings.stream.batch_size <= size
+
+
+def test_the_opening_page_does_not_answer_the_first_lesson() -> None:
+    assert lesson_recipe(LESSONS[0]).settings.stream.corruption != read_form({}).settings.stream.corruption
+
+
+def test_of_few_classes_contrast_or_regulariser_does_nearly_as_much_as_both() -> None:
+    """As the first lesson says: what either adds shows, and what the second adds to the first does not."""
+    assert "either does nearly as much as both" in by_key("collapse").asks[-1].why
+    alone, outcomes = Terms("contrastive"), read_streams(ROOT / "docs" / "ablation.csv")
+
+    def shows(with_it: Terms, without: Terms) -> bool:
+        return is_told(added(outcomes, with_it, without).loc["pictures, 12 classes, batches of 16"])
+
+    assert shows(PULLED, BARE)
+    assert shows(alone, BARE)
+    assert not shows(CONTRAST, PULLED)
+    assert not shows(CONTRAST, alone)
+
+
+@pytest.mark.slow
+def test_what_tent_learnt_under_noises_leads_noisy_images_alone_to_one_class() -> None:
+    """As the lesson on turns says why it comes back."""
+    settings = lesson_recipe(by_key("turns")).settings
+    short = replace(settings, methods=("tent",), stream=replace(settings.stream, batches=12))
+    backbone, source = load_backbone("tiny", "cpu"), open_source("pictures")
+    experiment = Experiment(short, backbone, source)
+    *_, (state, _) = experiment.run()
+    theta = experiment.methods["tent"].parameters(state.adaptations["tent"])
+    images = source.take(2_000, 64, backbone.info.image_size, "shuffled", 5, 4_096)
+    captions = backbone.prototypes(list(source.class_names)).T
+
+    def right(pixels: Tensor) -> tuple[float, int]:
+        """The share named rightly, and how many classes are said."""
+        said = (backbone.embed(pixels, theta) @ captions).argmax(dim=1)
+        return (said == torch.as_tensor(images.labels)).float().mean().item(), len(said.unique())
+
+    clean, noisy = right(images.pixels), right(corrupt(images.pixels, "impulse_noise", 5, 0))
+    assert clean[0] > 0.9
+    assert noisy[0] < 0.2
+    assert noisy[1] <= 3

@@ -107,9 +107,9 @@ def test_only_the_lessons_own_whole_run_answers(monkeypatch: pytest.MonkeyPatch)
 def test_a_lesson_hides_its_answer_and_shows_what_it_compares_with() -> None:
     shown = shipped_run()
     first = open_lesson("collapse", past=PastRuns(shown=shown))
-    assert first["past_runs"].last is None  # the example is this lesson's own run
+    assert first["past_runs"].drawn is None
     second = open_lesson("patience", past=PastRuns(shown=shown))["past_runs"]
-    assert second.drawn.name == "Watch TENT collapse"
+    assert second.drawn.name == "the opening run"
     assert second.drawn.methods is shown.methods
     assert open_lesson("strangers", past=second)["past_runs"].drawn is None
     after = change_one("collapse", None, first["past_runs"])
