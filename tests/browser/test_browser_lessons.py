@@ -6,7 +6,7 @@ import re
 import pytest
 from watching import PROGRESS, ends, show, wait_idle
 
-from cliptta_demo.page.words.defaults import DEFAULTS
+from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 
 pytestmark = pytest.mark.browser
 SAY = ".lesson .say"
