@@ -110,9 +110,9 @@ def test_the_command_measures_prints_and_resumes(
     words = ["claims", "--out", str(tmp_path / "runs"), "--lessons", "collapse", "--tables", "none", "--seeds", "0,1"]
     main(words)
     first = capsys.readouterr()
-    assert "lesson-collapse, 1 thread, bfloat16: 2/2  impulse_noise, seed 1: zero-shot" in first.err
+    assert "lesson-collapse, 1 thread, bfloat16: 2/2  gaussian_noise, seed 1: zero-shot" in first.err
     assert "of 2 with 2 threads, float32" in first.out
-    assert "| its accuracy climbs above zero-shot's | accuracy, CLIPTTA − zero-shot | above 0 |" in first.out
+    assert "| It climbs above zero-shot | accuracy, CLIPTTA − zero-shot | above 0 |" in first.out
     kept = (tmp_path / "runs" / "lesson-collapse" / "1-bfloat16" / "runs.jsonl").read_text()
     assert len(kept.splitlines()) == 2
     main(words)
