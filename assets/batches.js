@@ -36,7 +36,7 @@ async function loadMore() {
   more = null;
   try {
     const batches = await (await fetch(address)).json();
-    for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, data);
+    for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, inWords(data));
   } catch (error) {
     return; // the example's earlier batches stay away; everything else works
   }

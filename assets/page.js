@@ -131,10 +131,22 @@ function sortHead(title, way, onclick) {
   return make("th", { scope: "col", "aria-sort": sorted }, make("button", { onclick }, make("span", title), arrow));
 }
 
+/** The same data, with names of classes in the page's language wherever they are read: models know the English ones. */
+function inWords(data) {
+  const names = data?.classes;
+  if (!Array.isArray(names) || typeof names[0] !== "string") return data;
+  let shown, spoken;
+  const get = () => {
+    if (spoken !== language) [shown, spoken] = [names.map((name) => language.words[name] ?? name), language];
+    return shown;
+  };
+  return Object.defineProperty(data, "classes", { get, enumerable: true });
+}
+
 /** JSON text as what it says; nothing where there is none, or no JSON. */
 function read(text) {
   try {
-    return JSON.parse(text || "{}");
+    return inWords(JSON.parse(text || "{}"));
   } catch (error) {
     console.error("This can't be read:", text, error);
     return {};

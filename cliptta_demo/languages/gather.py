@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po, write_po
 from cliptta_demo.languages import FOLDER
 from cliptta_demo.places import ASSETS
 
+CLASSES = "pictures/classes.json"
 PACKAGE = FOLDER.parent
 SAYS = ("say", "say_count", "Text", "Told")
 ERRORS = ("UserError", "DoesNotFit", "CameraGone")  # whose first argument is said as the error is shown
@@ -65,6 +66,8 @@ def template() -> Catalog:
     for where, said in _sources():
         for texts in said:
             found.add(texts[0] if len(texts) == 1 else tuple(texts), locations=[(where, None)])
+    for name in json.loads((ASSETS / CLASSES).read_text("utf-8"))["classes"]:  # scripts show them translated
+        found.add(name, locations=[(f"assets/{CLASSES}", None)])
     return found
 
 
