@@ -1,4 +1,4 @@
-// A part of the page, for slides and notebooks: ?view=words&hide=settings,title&type=large. docs/teaching.md has the words.
+// A part of the page, for slides and notebooks: ?view=words&hide=sentence&type=large. docs/teaching.md has the words.
 const VIEWS = {
   words: ["words"],
   chart: ["accuracy"],
@@ -22,9 +22,10 @@ const HIDDEN = {
 };
 const query = new URLSearchParams(window.location.search);
 const named = (name) => (query.get(name) || "").split(",").map((word) => OLD[word] ?? word);
-const hides = named("hide").filter((word) => HIDDEN[word]);
-const rules = hides.map((word) => `${HIDDEN[word]} { display: none !important; }`);
 const shown = named("view").flatMap((word) => VIEWS[word] || []);
+const unasked = shown.length ? ["title", "settings", "lessons"].filter((word) => !named("show").includes(word)) : [];
+const hides = [...named("hide"), ...unasked].filter((word) => HIDDEN[word]);
+const rules = hides.map((word) => `${HIDDEN[word]} { display: none !important; }`);
 if (shown.length) {
   const places = shown.map((id) => `#${id}`).join();
   document.documentElement.classList.add("embed", ...hides.map((word) => `no-${word}`)); // print.css

@@ -38,7 +38,9 @@ cliptta.drawEnds = function (facet, { ends = [], facets, legend }) {
   const { margin, yaxis } = facets[0].layout;
   const inside = plot.clientHeight - margin.t - margin.b;
   const height = (value) => margin.t + inside * (1 - (value - yaxis.range[0]) / (yaxis.range[1] - yaxis.range[0]));
-  const size = legend.length > FEW || ends[0].small ? "small" : "large";
+  const low = plot.clientHeight < ends.length * APART.large;
+  const size = legend.length > FEW || ends[0].small || low ? "small" : "large";
+  if (ends[0].gain !== undefined) facet.closest(".panel").classList.toggle("brief", size === "small"); // it names no gains
   const wanted = ends.map(({ value }) => height(value));
   const labels = ends.map((end) => label(end, size));
   const leaders = drawn("svg", { width: LEADER, height: plot.clientHeight, "aria-hidden": "true" });

@@ -196,7 +196,7 @@ kinds.answers = function (body) {
 };
 
 /** Pixels that the rows may take: fewer in a low window. */
-const answersHigh = (body) => (document.documentElement.matches(".embed") ? body.clientHeight - 86 : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const answersHigh = (body) => (document.documentElement.matches(".embed") ? body.clientHeight - 88 * cliptta.type : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {

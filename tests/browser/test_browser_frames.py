@@ -69,10 +69,15 @@ def test_a_frame_that_is_as_high_as_its_page_stays_so(browser, server: str, heig
 
 def test_a_part_fills_its_frame_with_run_in_a_corner(visit) -> None:
     for name, places in PARTS.items():
-        page = visit(960, 640, f"?view={name}&hide=title,settings")
+        page = visit(960, 640, f"?view={name}")
         for width, height in [(960, 640), (640, 420)]:
             page.set_viewport_size({"width": width, "height": height})
             try:
                 page.wait_for_function(f"places => !({AMISS})(places).length", arg=places)
             except TimeoutError:
                 assert page.evaluate(AMISS, places) == [], (name, width)
+            if name == "images":
+                assert page.locator("#words .tile:visible").count() in (6, 12)  # whole rows
+    page = visit(960, 640, "?view=words&show=settings")
+    page.wait_for_selector("#step:visible")
+    assert not page.is_visible("#top")

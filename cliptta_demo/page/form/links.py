@@ -37,7 +37,7 @@ OF_PIN = ("name", "done", "numbers")  # what it says beside settings
 # Words of addresses that are not the form's: lessons (see .lessons), how the page looks (assets/embed.js), the name
 # on the hub of links from before the data set said it, and other people's.
 OTHERS = (
-    *("lesson", "start", "hub_dataset", "hide", "type", "view", "lang", "logs", "embed"),
+    *("lesson", "start", "hub_dataset", "hide", "show", "type", "view", "lang", "logs", "embed"),
     *("fbclid", "gclid", "ref", "deep_link", "token"),
 )
 
