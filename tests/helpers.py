@@ -14,6 +14,7 @@ from cliptta_demo.backend.methods.adaptation import AdaptationState, Progress, T
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone, BackboneInfo
+from cliptta_demo.backend.models.towers import NormLayout
 from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, StreamSettings
 
 CLASSES = ("cat", "dog", "ship", "tree", "car")
@@ -47,16 +48,22 @@ def settings_for(*methods: str, **changes: Any) -> RunSettings:
 class WordEncoder:
     """A stand-in for a text tower: a fixed random direction for each prompt, the same in every process.
 
-    Learnt words are directions that are added to all prompts'.
+    Learnt words are directions that are added to all prompts'; learnt normalisation stretches them all.
     """
 
     def __init__(self, dimension: int = EMBEDDING) -> None:
         self.dimension = dimension
 
-    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+    def __call__(self, prompts: list[str], context: Tensor | None = None, norms: Tensor | None = None) -> Tensor:
         seeds = [int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "big") >> 1 for prompt in prompts]
         text = [torch.randn(self.dimension, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-        return torch.stack(text) if context is None else torch.stack(text) + context.sum(dim=0)
+        text = torch.stack(text) if context is None else torch.stack(text) + context.sum(dim=0)
+        return text if norms is None else text * norms
+
+    @property
+    def normalisation(self) -> tuple[NormLayout, Tensor]:
+        """What may stand in for it: one weight for each number."""
+        return NormLayout(("norm.weight",), ((self.dimension,),), ()), torch.ones(self.dimension)
 
     def words(self, text: str, count: int) -> Tensor:
         """Where a context may start from."""

@@ -22,7 +22,7 @@ FAMILIES = {
     "entropy": Text("Surer of each image"),
     "captions": Text("Image and caption"),
     "memory": Text("Memory and teacher"),
-    "redundancy": Text("Less redundant features"),
+    "redundancy": Text("Features kept apart"),
     "training-free": Text("Nothing learnt"),
     "single": Text("One image at a time"),
 }

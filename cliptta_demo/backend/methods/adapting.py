@@ -75,7 +75,7 @@ class AdaptingMethod(Method):
         for step in range(steps):
             state, progress = self.within_memory(len(images), self.step, batch, state, step, seed)
             yield progress
-        cosines = self.within_memory(len(images), self.predict, batch.pixels, self.predictor(state))
+        state, cosines = self.within_memory(len(images), self.conclude, batch, state)
         yield Progress(steps, cosines, state)
 
     def follow(
@@ -92,7 +92,7 @@ class AdaptingMethod(Method):
             return
         self.choose_piece(whole=self.backbone.mixes_images)
         batch = Prepared(self.backbone, window if self.backbone.mixes_images else window[-count:])
-        cosines = self.within_memory(len(batch.pixels), self.predict, batch.pixels, self.predictor(state))
+        cosines = self.within_memory(len(batch.pixels), self.answers, batch.pixels, state)
         yield Progress(0, cosines, state).of_newest(count)
 
     def rate(self, state: AdaptationState) -> float | Tensor:
@@ -129,6 +129,14 @@ class AdaptingMethod(Method):
         features = passes.embed(batch.pixels)
         cosines = features @ self.prototypes.T
         return self.descend(state, passes, self.terms(features, cosines), step, cosines)
+
+    def conclude(self, batch: Prepared, state: AdaptationState) -> tuple[AdaptationState, Tensor]:
+        """The state after a batch's last step, and the cosines ``(N, C)`` that the batch is predicted by."""
+        return state, self.answers(batch.pixels, state)
+
+    def answers(self, pixels: Tensor, state: AdaptationState) -> Tensor:
+        """The cosines ``(N, C)`` that images are predicted by."""
+        return self.predict(pixels, self.predictor(state))
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
         """The weighted terms of the loss, scalars by name.

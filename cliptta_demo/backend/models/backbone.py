@@ -7,10 +7,9 @@ The weights of the model never change. Whoever adapts owns a vector θ of normal
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from torch.nn import functional as F
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Rest, activation_bytes, free_bytes, is_out_of_memory
-from cliptta_demo.backend.models.towers import Look, find_look, find_normalisation, holding, mix_statistics
+from cliptta_demo.backend.models.towers import Look, find_look, find_normalisation, holding, renewing
 from cliptta_demo.backend.settings import AdaptationSettings
 
 # A class name is put into each template; CLIP's plain prompt comes first.
@@ -58,6 +57,7 @@ class Backbone:
         source_images: as how many images the source's statistics then count beside a batch's; None: no gradient finds
             its way through a mixture, so they are the batch's alone.
         memory_format: the order of the pixels in memory; a matter of speed alone.
+        source_text: φ ``(Q,)``, the text tower's normalisation parameters, where they are not its own.
     """
 
     info: BackboneInfo
@@ -71,6 +71,7 @@ class Backbone:
     batch_statistics: bool = True
     source_images: int | None = None
     memory_format: torch.memory_format = torch.contiguous_format
+    source_text: Tensor | None = None
     _look: Look | None = None
     _image_bytes: int | None = None  # of one image's activations; measured when first asked for
 
@@ -83,11 +84,17 @@ class Backbone:
         mean, std = self.info.mean, self.info.std
         self._mean, self._std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in (mean, std))
 
-    def adapted(self, parameters: Tensor, name: str) -> "Backbone":
-        """The same model with θ ``(P,)`` for its source: it shares all else with this one, which stays as it is."""
+    def adapted(self, parameters: Tensor, text: Tensor | None, name: str) -> "Backbone":
+        """The same model with θ ``(P,)`` for its source: it shares all else with this one, which stays as it is.
+
+        Args:
+            text: φ ``(Q,)`` of the text tower; None: its own.
+        """
         other = copy(self)
         other.info = replace(self.info, name=name, base=self.info.base or self.info.name)
         other.source_parameters = parameters.to(self.device)
+        if text is not None:
+            other.source_text, other._prototypes = text.to(self.device), OrderedDict()
         return other
 
     def prototypes(self, class_names: Sequence[str], templates: Sequence[str] | None = None) -> Tensor:
@@ -131,16 +138,24 @@ class Backbone:
         for start in range(0, len(prompts), at_once):
             yield self.encode(prompts[start : start + at_once])
 
-    def encode(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
-        """Unit text embeddings ``(len(prompts), d)`` float32; without a graph unless there is a context.
+    def encode(self, prompts: list[str], context: Tensor | None = None, norms: Tensor | None = None) -> Tensor:
+        """Unit text embeddings ``(len(prompts), d)`` float32; without a graph unless something in it is to learn.
 
         Args:
             context: ``(n, width)`` vectors that stand in for the first n words' token embeddings, in every prompt;
                 gradients flow to it. See :class:`.text_tower.TextTower`.
+            norms: φ ``(Q,)``, adapted normalisation parameters of the text tower; gradients flow to it.
         """
-        with self.lock, torch.set_grad_enabled(context is not None and torch.is_grad_enabled()):
-            text = self.encode_text(prompts) if context is None else self.encode_text(prompts, context)
-            return F.normalize(text.float(), dim=-1)
+        learns = torch.is_grad_enabled() and not (context is None and norms is None)
+        norms = self.source_text if norms is None and context is None else norms
+        given = {"context": context} if context is not None else {"norms": norms} if norms is not None else {}
+        with self.lock, torch.set_grad_enabled(learns):
+            return F.normalize(self.encode_text(prompts, **given).float(), dim=-1)
+
+    @property
+    def text_parameters(self) -> Tensor:
+        """φ ``(Q,)``, the source's normalisation parameters of the text tower."""
+        return self.encode_text.normalisation[1] if self.source_text is None else self.source_text
 
     def context(self, text: str, count: int) -> Tensor:
         """Token embeddings ``(count, width)`` of a text's first words, from which a learnt context may start.
@@ -168,13 +183,16 @@ class Backbone:
             images = pixels.to(self.autocast or torch.float32)
         return images.contiguous(memory_format=self.memory_format)
 
-    def embed(self, images: Tensor, parameters: Tensor | None = None, *, alone: bool = False) -> Tensor:
+    def embed(
+        self, images: Tensor, parameters: Tensor | None = None, *, alone: bool = False, unit: bool = True
+    ) -> Tensor:
         """Normalised image embeddings z, in one pass; see :mod:`.pieces` for batches larger than memory.
 
         Args:
             images: ``(N, 3, S, S)`` uint8, or float already normalised.
             parameters: θ ``(P,)``, the adapted normalisation parameters; gradients flow to it. None: the source model.
             alone: each image has θ to itself, so that batch normalisation keeps the source's statistics.
+            unit: to length 1; else as the tower made them.
 
         Returns:
             ``(N, d)`` float32, each row of length 1.
@@ -185,10 +203,11 @@ class Backbone:
             if parameters is None:
                 features = self.tower(pixels)
             else:
-                with self._adapting(self.batch_statistics and not alone) as statistics:
+                renewed = self.layout.batch_norms if self.batch_statistics and not alone else ()
+                with renewing(self.tower, renewed, self.source_images) as statistics:
                     tensors = {**self.layout.unflatten(parameters), **statistics}
                     features = functional_call(self.tower, tensors, (pixels,))
-        return F.normalize(features.float(), dim=-1)
+        return F.normalize(features.float(), dim=-1) if unit else features.float()
 
     def embed_with_places(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Unit embeddings of images and of each place in them, under the source model, in one pass; see :mod:`.towers`.
@@ -262,30 +281,3 @@ class Backbone:
     def _precision(self) -> torch.autocast:
         enabled = self.autocast is not None
         return torch.autocast(self.device.type, self.autocast or torch.bfloat16, enabled=enabled)
-
-    @contextmanager
-    def _adapting(self, batch_statistics: bool) -> Iterator[dict[str, Tensor]]:
-        """Sets batch normalisation to what ``batch_statistics`` says, for one forward pass.
-
-        Yields throw-away copies of the running statistics, so that the shared model's own stay as they are.
-        """
-        if not batch_statistics:
-            yield {}
-            return
-        modules = [self.tower.get_submodule(name) for name in self.layout.batch_norms]
-        copies = {
-            f"{name}.{buffer}": value.clone()
-            for name, module in zip(self.layout.batch_norms, modules, strict=True)
-            for buffer, value in module.named_buffers(recurse=False)
-        }
-        mix = None if self.source_images is None else partial(mix_statistics, self.source_images)
-        hooks = [module.register_forward_pre_hook(mix) for module in modules if mix]
-        try:
-            for module in modules:
-                module.training = mix is None
-            yield copies
-        finally:
-            for module in modules:
-                module.training = False
-            for hook in hooks:
-                hook.remove()

@@ -133,7 +133,7 @@ def load_backbone(
     if name.startswith(SAVED_PREFIXES):
         saved = find_saved(name)
         base = load_backbone(made_of(saved)[0], device, precision=precision, visitor=visitor)
-        return base.adapted(read_parameters(saved, base), name)
+        return base.adapted(*read_parameters(saved, base), name)
     if torch.device(device).type == "cpu":
         keep_freed_memory()
     key = (name, device, precision)

@@ -76,28 +76,33 @@ class Passes:
         self.at_once = at_once
         self.rest = rest
         self._kept = 0  # images whose graph is in memory
-        self._cut: list[tuple[Tensor, Tensor]] = []  # (images, their features as a leaf)
+        self._cut: list[tuple[Tensor, Tensor, int]] = []  # (images, their features as a leaf, images in a piece)
 
-    def embed(self, images: Tensor) -> Tensor:
-        """Embeddings ``(N, d)`` whose gradient finds its way to θ through :meth:`gradient`."""
-        if self._kept + len(images) <= self.at_once:
+    def embed(self, images: Tensor, at_once: int | None = None) -> Tensor:
+        """Embeddings ``(N, d)`` whose gradient finds its way to θ through :meth:`gradient`.
+
+        Args:
+            images: or what else is embedded; at_once: of these, where it is another number.
+        """
+        at_once = at_once or self.at_once
+        if self._kept + len(images) <= at_once:
             self._kept += len(images)
             return self._embed(images, self.parameters)
         if self._kept or self._cut:
             self.rest()
-        features = embed_in_pieces(self._embed, images, self.parameters, self.at_once, self.rest)
+        features = embed_in_pieces(self._embed, images, self.parameters, at_once, self.rest)
         features.requires_grad_(True)
-        self._cut.append((images, features))
+        self._cut.append((images, features, at_once))
         return features
 
     def gradient(self, loss: Tensor, *others: Tensor) -> Tensor:
         """The gradient of a scalar loss: that of θ ``(P,)``, then that of each of the other leaves, in one vector."""
-        leaves = (self.parameters, *others, *(features for _, features in self._cut))
+        leaves = (self.parameters, *others, *(features for _, features, _ in self._cut))
         # In older releases of torch the zeros of materialize_grads ask for gradients: the graph would grow for ever.
         total, *rest = (part.detach() for part in torch.autograd.grad(loss, leaves, materialize_grads=True))
         shares = rest[len(others) :]
-        for (images, _), shares_of_images in zip(self._cut, shares, strict=True):
-            for part, share in zip(images.split(self.at_once), shares_of_images.split(self.at_once), strict=True):
+        for (images, _, at_once), shares_of_images in zip(self._cut, shares, strict=True):
+            for part, share in zip(images.split(at_once), shares_of_images.split(at_once), strict=True):
                 self.rest()
                 total = total + self._again(part, share)
         return torch.cat([total, *(part.reshape(-1) for part in rest[: len(others)])]) if others else total

@@ -1,5 +1,7 @@
 """The text tower of an open_clip model: prompts in, embeddings out; the prompts' first words may be learnt vectors.
 
+Its normalisation parameters may be others than its own, too.
+
 open_clip would load a tokenizer of the hub (SigLIP's) through the large ``transformers`` package; ``tokenizers``, its
 small core, reads the same ``tokenizer.json``.
 """
@@ -13,13 +15,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.hub.downloads import fetch
 from cliptta_demo.backend.hub.listing import list_repository
+from cliptta_demo.backend.models.towers import NormLayout, find_normalisation
 from cliptta_demo.languages import Text
 
 Tokenize = Callable[[list[str]], Tensor]
+
+
+class _Reading(nn.Module):
+    """A model's way of reading tokens as a forward pass, in which its parameters can be exchanged."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.model.encode_text(tokens)
 
 
 class TextTower:
@@ -40,8 +55,17 @@ class TextTower:
         one, other = self.tokenize(["a", "photo"])[:, 0].tolist()
         return int(one == other)
 
-    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
+    @cached_property
+    def normalisation(self) -> tuple[NormLayout, Tensor]:
+        """Where its normalisation parameters lie, by open_clip's names, and their values φ ``(Q,)``."""
+        return find_normalisation(self.model, apart="visual")
+
+    def __call__(self, prompts: list[str], context: Tensor | None = None, norms: Tensor | None = None) -> Tensor:
+        """With a learnt context, or with others than its own normalisation parameters, ``(Q,)``."""
         tokens = self.tokenize(prompts).to(self.device)
+        if norms is not None:
+            tensors = {f"model.{name}": part for name, part in self.normalisation[0].unflatten(norms).items()}
+            return functional_call(_Reading(self.model), tensors, (tokens,))
         if context is None:
             return self.model.encode_text(tokens)
 

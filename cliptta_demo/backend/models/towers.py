@@ -80,8 +80,8 @@ class NormLayout:
         return {name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)}
 
 
-def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
-    """Finds the normalisation parameters of an image tower.
+def find_normalisation(tower: nn.Module, apart: str = "no part") -> tuple[NormLayout, Tensor]:
+    """Finds the normalisation parameters of an image tower, or of another; a part of this name is left out.
 
     Returns:
         The layout, and a copy of their present values as one vector θ ``(P,)``.
@@ -89,7 +89,8 @@ def find_normalisation(tower: nn.Module) -> tuple[NormLayout, Tensor]:
     Raises:
         UserError: the tower has none, so that there is nothing to adapt.
     """
-    owners = {name: module for name, module in tower.named_modules() if isinstance(module, NORMALISATION_LAYERS)}
+    parts = ((name, part) for name, part in tower.named_modules() if not f"{name}.".startswith(f"{apart}."))
+    owners = {name: part for name, part in parts if isinstance(part, NORMALISATION_LAYERS)}
     chosen = {
         name: parameter
         for name, parameter in tower.named_parameters()
@@ -117,6 +118,34 @@ def mix_statistics(source_images: int, norm: nn.Module, inputs: tuple[Tensor]) -
     share = len(maps) / (source_images + len(maps))
     norm.running_mean.lerp_(mean, share)
     norm.running_var.lerp_(variance, share)
+
+
+@contextmanager
+def renewing(tower: nn.Module, norms: tuple[str, ...], source_images: int | None) -> Iterator[dict[str, Tensor]]:
+    """Has batch normalisation of these dotted names take its statistics from the batch, for one forward pass.
+
+    Yields throw-away copies of the running statistics, so that the shared model's own stay as they are.
+
+    Args:
+        source_images: as how many images the source's then count beside the batch's; None: not at all.
+    """
+    modules = [tower.get_submodule(name) for name in norms]
+    copies = {
+        f"{name}.{buffer}": value.clone()
+        for name, module in zip(norms, modules, strict=True)
+        for buffer, value in module.named_buffers(recurse=False)
+    }
+    mix = None if source_images is None else partial(mix_statistics, source_images)
+    hooks = [module.register_forward_pre_hook(mix) for module in modules if mix]
+    try:
+        for module in modules:
+            module.training = mix is None
+        yield copies
+    finally:
+        for module in modules:
+            module.training = False
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager

@@ -130,23 +130,31 @@ def _fetch_repository(repository: str, *, visitor: bool = False) -> Weights:
     return Weights(f"local-dir:{config_path.parent}", path, file=file)
 
 
-def read_parameters(data: bytes, backbone: Backbone) -> Tensor:
-    """θ ``(P,)`` out of a safetensors file as :mod:`.run.adapted_weights` makes them, for the backbone it was made of.
+def read_parameters(data: bytes, backbone: Backbone) -> tuple[Tensor, Tensor | None]:
+    """θ ``(P,)``, and φ ``(Q,)`` where the text tower has moved too, out of a safetensors file.
+
+    As :mod:`.run.adapted_weights` makes them, for the backbone it was made of.
 
     Raises:
         UserError: another file, or weights of another backbone.
     """
-    name, shapes = backbone.info.name, dict(zip(backbone.layout.names, backbone.layout.shapes, strict=True))
+    name = backbone.info.name
     try:
-        found = {key.removeprefix("visual."): tensor for key, tensor in load(data).items()}
+        found = load(data)
     except (SafetensorError, ValueError, LookupError) as error:
         raise UserError("This is no file of weights that a run has saved.") from error
-    if {key: tuple(tensor.shape) for key, tensor in found.items()} != shapes:
+    towers = {"visual.": backbone.layout}
+    if not all(key.startswith("visual.") for key in found):
+        towers[""] = backbone.encode_text.normalisation[0]
+    parts = [{f"{at}{key}": shape for key, shape in zip(of.names, of.shapes, strict=True)} for at, of in towers.items()]
+    if {key: tuple(tensor.shape) for key, tensor in found.items()} != {
+        key: part[key] for part in parts for key in part
+    }:
         raise UserError("These weights are not those of {name}: choose the backbone they were made of.", name=name)
-    flat = torch.cat([found[key].reshape(-1).float() for key in shapes])
-    if not flat.isfinite().all():
+    image, *text = (torch.cat([found[key].reshape(-1).float() for key in part]) for part in parts)
+    if not torch.cat([image, *text]).isfinite().all():
         raise UserError("These weights hold numbers that are not finite: save them of another run.")
-    return flat
+    return image, text[0] if text else None
 
 
 def is_fetched(name: str) -> bool:

@@ -40,8 +40,11 @@ def adapted_weights(backbone: Backbone, settings: RunSettings, state: RunState) 
         kind, adaptation = METHODS[name], state.adaptations.get(name)
         if issubclass(kind, AdaptingMethod) and kind.adapts and adaptation is not None:
             method = kind(task.of_method(name, settings))
-            theta = method.predictor(adaptation).float().cpu()
+            values = method.predictor(adaptation).float().cpu()
+            theta, text = values[: backbone.layout.size], values[backbone.layout.size :]
             tensors = {f"visual.{n}": t.contiguous() for n, t in backbone.layout.unflatten(theta).items()}
+            if len(text):  # it has moved the text tower too
+                tensors |= backbone.encode_text.normalisation[0].unflatten(text)
             about = {"method": name, "backbone": backbone.info.base or backbone.info.name}
             files[name] = save(tensors, about | ({"statistics": "batch"} if method.backbone.mixes_images else {}))
     return files

@@ -144,7 +144,7 @@ def test_saved_weights_say_which_statistics_they_predict_with() -> None:
     files = saved_files(backbone, settings, state)
     assert b"statistics: batch" in files["README.txt"].replace("“".encode(), b"")
     assert [b'"statistics":"batch"' in files[f"{name}.safetensors"] for name in settings.methods] == [False, True]
-    loaded = backbone.adapted(read_parameters(files["tent-batch.safetensors"], backbone), "adapted:file")
+    loaded = backbone.adapted(*read_parameters(files["tent-batch.safetensors"], backbone), "adapted:file")
     method, theta = experiment.methods["tent-batch"], state.adaptations["tent-batch"].values
     again = last(made("batch-statistics", loaded, source_images=0), FIRST).cosines
     expected = method.backbone.embed(FIRST, theta) @ backbone.prototypes(CLASSES).T

@@ -27,7 +27,7 @@ NAMES = tuple(golden()["text/class_names"])
 TEMPLATES = ("a photo of a {}.",)
 BY_BATCH = ("batch-statistics", "tent-batch")  # on the golden tower, which has no batch normalisation, they are others
 ADAPTING = [name for name, kind in METHODS.items() if kind.adapts and not issubclass(kind, PerImage)]
-FORGETTING = ("clipartt", "watt-p", "watt-s")  # each batch anew
+FORGETTING = ("clipartt", "watt-p", "watt-s", "mint")  # each batch anew
 FIRST, SECOND = random_images(6, seed=1), random_images(6, seed=2)
 
 

@@ -71,3 +71,39 @@ def test_deyo(name: str, stream: str) -> None:
     assert (int(last.state.updates), int(last.state.skipped)) == (taken, 0)
     np.testing.assert_allclose(last.state.values, golden()[f"{name}/{stream}/norm_params"], atol=NEAR, rtol=0)
     assert (name == "deyo") == torch.equal(last.state.values, method.backbone.source_parameters)
+
+
+BATCLIP = {"batclip": "batclip", "batclip_image": "batclip-image"}
+
+
+@pytest.mark.parametrize(("name", "stream"), [(name, stream) for name in BATCLIP for stream in STREAMS])
+def test_batclip(name: str, stream: str) -> None:
+    """Both towers, and the image tower alone."""
+    method = made(Case(BATCLIP[name]), stream)
+    method.prototypes = method.backbone.prototypes(method.task.class_names, method.task.templates)
+    for batch, (moments, losses) in enumerate(follow(method, stream)):
+        last = moments[-1]
+        captions = method.captions(method.passes(method.predictor(last.state))).detach()
+        found = {"logits": last.cosines, "scores": max_log_probability(last.cosines), "returned": moments[-2].cosines}
+        compare(name, stream, batch, {**found, "losses": losses, "text_prototypes": captions})
+    image, text = last.state.values.split([768, len(last.state.values) - 768])
+    np.testing.assert_allclose(image, golden()[f"{name}/{stream}/norm_params"], atol=NEAR, rtol=0)
+    expected = golden().get(f"{name}/{stream}/text_norm_params", np.empty(0))
+    np.testing.assert_allclose(text, expected, atol=NEAR, rtol=0)
+
+
+MINT = {"mint": {}, "mint_100": {"prior": 100}}
+
+
+@pytest.mark.parametrize(("name", "stream"), [(name, stream) for name in MINT for stream in STREAMS])
+def test_mint(name: str, stream: str) -> None:
+    """Also what it adds up from batch to batch."""
+    method = made(Case("mint", MINT[name], prototypes="mint/prototypes"), stream)
+    for batch, (moments, losses) in enumerate(follow(method, stream)):
+        last = moments[-1]
+        kept, values = last.state.kept, last.state.values
+        found = {"logits": last.cosines, "scores": max_log_probability(last.cosines), "losses": losses}
+        compare(name, stream, batch, {**found, "norm_params": values, "gradient": kept["gradient"]})
+        assert np.array_equal(
+            [kept[when].counts for when in ("before", "after")], golden()[f"{name}/{stream}/counts"][batch]
+        )

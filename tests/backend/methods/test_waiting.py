@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
+from cliptta_demo.backend.models.towers import NormLayout
 from cliptta_demo.backend.settings import AdaptationSettings
 
 BATCHES, IMAGES, CLASSES = 2, 3, 5
@@ -34,11 +35,21 @@ READS = {
 
 
 class Words(WordEncoder):
-    """The stand-in for a text tower, on a device that has no numbers."""
+    """The stand-in for a text tower on a device, also one that has no numbers."""
 
-    def __call__(self, prompts: list[str], context: Tensor | None = None) -> Tensor:
-        text = torch.empty(len(prompts), self.dimension, device="meta")
-        return text if context is None else text + context.sum(dim=0)
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __call__(self, prompts: list[str], context: Tensor | None = None, norms: Tensor | None = None) -> Tensor:
+        text = super().__call__(prompts).to(self.device)
+        text = text if context is None else text + context.sum(dim=0)
+        return text if norms is None else text * norms
+
+    @property
+    def normalisation(self) -> tuple[NormLayout, Tensor]:
+        layout, values = super().normalisation
+        return layout, values.to(self.device)
 
 
 class Numberless(Backbone):
@@ -72,8 +83,7 @@ class Reads(TorchFunctionMode):
 def made(name: str, device: str, steps: int) -> Method:
     usual = small_backbone()
     kind = Numberless if device == "meta" else Backbone
-    words = Words() if device == "meta" else lambda *given: WordEncoder()(*given).to(device)
-    backbone = kind(usual.info, usual.tower, words, logit_scale=usual.logit_scale, device=device)
+    backbone = kind(usual.info, usual.tower, Words(device), logit_scale=usual.logit_scale, device=device)
     prototypes = torch.nn.functional.normalize(torch.eye(CLASSES, EMBEDDING), dim=1).to(device)
     settings = AdaptationSettings(learning_rate=1e-3, steps=steps, memory_shots=2, memory_sample=6)
     return method_of(name, backbone, prototypes, settings)

@@ -107,3 +107,20 @@ def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
         load_backbone(f"adapted:{file}")
     with pytest.raises(UserError, match="backbone is 'adapted:"):
         load_backbone(f"adapted:{file}", visitor=True)
+
+
+def test_a_moved_text_tower_is_saved_and_taken_up_too(tmp_path: Path) -> None:
+    tiny, prompt = load_backbone("tiny", "cpu"), ("a photo of a {}.",)
+    stream = StreamSettings(corruption="fog", batch_size=8, batches=2)
+    settings = RunSettings(methods=("batclip",), stream=stream, adaptation=tiny.info.adaptation)
+    experiment = Experiment(settings, tiny, open_source("pictures"))
+    *_, (state, _) = experiment.run()
+    (tmp_path / "both.safetensors").write_bytes(saved_files(tiny, settings, state)["batclip.safetensors"])
+    loaded, images = load_backbone(f"adapted:{tmp_path}/both.safetensors", "cpu"), images_for(tiny)
+    names = experiment.methods["batclip"].task.class_names
+    predicted = experiment.methods["batclip"].predict(images, state.adaptations["batclip"].values)
+    assert torch.allclose(loaded.embed(images) @ loaded.prototypes(names, prompt).T, predicted, atol=1e-5)
+    moved = (loaded.prototypes(names, prompt) - tiny.prototypes(names, prompt)).norm(dim=1)
+    assert (moved > 1e-3).all()
+    again = Experiment(settings, loaded, open_source("pictures"))  # where it ended is where another begins
+    assert torch.equal(again.methods["batclip"].start().values, state.adaptations["batclip"].values)
