@@ -91,13 +91,13 @@ function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
 }
 
 /** The next fifth above the highest value, and a tick at each. */
-function fifths(methods) {
-  const highest = Math.max(0.15, ...methods.flatMap(({ series, alone, at_work }) => [...series, ...alone, at_work ?? 0]));
+const fifths = (cliptta.fifths = (highest) => {
   const top = Math.min(1, Math.ceil(highest * 5 + 0.05) / 5);
   const tickvals = Array.from({ length: Math.round(top * 5) + 1 }, (_, index) => index / 5);
   const ticktext = tickvals.map((value, index) => `${fixed(100 * value, 0)}${index === tickvals.length - 1 ? " %" : ""}`);
   return { range: [0, top * 1.02], tickvals, ticktext };
-}
+});
+const highest = (methods) => Math.max(0.15, ...methods.flatMap(({ series, alone, at_work }) => [...series, ...alone, at_work ?? 0]));
 
 /** A line where each shift begins, whose names are below (strip.js); none where there are very many. */
 function shiftMarks({ shifts, changes }) {
@@ -157,8 +157,24 @@ function alone({ methods, stream }, top) {
   return dot ? [noteAt(dot[1], say("one batch alone"), before(dot[1]), { y: dot[0], yref: "y", font: { color: "@muted" } })] : [];
 }
 
+/** The frame of a plot whose run a lesson is about to ask for; none where nothing is asked. */
+function awaited(id, empty, axis) {
+  const plan = cliptta.plan?.();
+  if (!plan) return { empty };
+  const { batches, classes, methods } = plan;
+  const data = { stream: { batches, shifts: [], changes: [] }, methods };
+  const layout = { ...layoutOf(data, ...axis(classes.length)), waits: true };
+  return figure(id, data, [{ x: [1], y: [null] }], layout, empty, { ends: [] });
+}
+
+/** Chance; below it no line begins. */
+const chanceLabel = (chance) => ({ ...levelLabel(chance, say("chance"), "left"), yanchor: chance > 0.06 ? "top" : "bottom" });
+/** Nats, of so many classes. */
+const nats = (most) => ({ range: [0, most * 1.04], tickvals: [0, most], ticktext: ["0", fixed(most, 2)], showgrid: false });
+
 figures.accuracy = function (data) {
-  if (!data.methods) return { empty: say("One curve per method grows here, batch by batch.") };
+  const empty = say("One curve per method grows here, batch by batch.");
+  if (!data.methods) return awaited("accuracy", empty, (classes) => [fifths(1), 1 / classes, chanceLabel(1 / classes), false]);
   if (!data.labelled) return agreement(data);
   const done = data.methods[0].alone.length;
   const shifts = shiftTexts(data.stream, done);
@@ -168,8 +184,8 @@ figures.accuracy = function (data) {
     ...ring(own, data.at, "%{y:.1%}"),
   ]);
   const chance = 1 / data.classes;
-  const label = { ...levelLabel(chance, say("chance"), "left"), yanchor: chance > 0.06 ? "top" : "bottom" }; // below it no line begins
-  const scale = fifths(data.methods);
+  const label = chanceLabel(chance);
+  const scale = fifths(highest(data.methods));
   const layout = layoutOf(data, scale, chance, label, numbered());
   layout.annotations.push(...alone(data, scale.range[1]));
   const known = data.methods.filter(({ last }) => last !== null);
@@ -180,14 +196,14 @@ figures.accuracy = function (data) {
 };
 
 figures.entropy = function (data) {
-  if (!data.methods) return { empty: say("A healthy method stays near the ceiling, a collapsing one falls.") };
-  const nats = say("{entropy} nats", { entropy: "%{y:.2f}" });
+  const empty = say("A healthy method stays near the ceiling, a collapsing one falls.");
+  if (!data.methods) return awaited("entropy", empty, (classes) => [nats(Math.log(classes)), Math.log(classes), null, true]);
+  const words = say("{entropy} nats", { entropy: "%{y:.2f}" });
   const shifts = shiftTexts(data.stream, data.methods[0].series.length);
-  const traces = data.methods.flatMap((own) => [curve(own, nats, shifts), ...ring(own, data.at, nats)]);
+  const traces = data.methods.flatMap((own) => [curve(own, words, shifts), ...ring(own, data.at, words)]);
   const most = Math.log(data.classes);
   const ceiling = fixed(most, 2);
-  const yaxis = { range: [0, most * 1.04], tickvals: [0, most], ticktext: ["0", ceiling], showgrid: false };
-  const layout = layoutOf(data, yaxis, most, null, true);
+  const layout = layoutOf(data, nats(most), most, null, true);
   layout.annotations.splice(0, data.stream.changes.length); // changes have their names above
   const entropies = each(data.methods, ({ now }) => fixed(now, 2));
   const ends = endsOf(data.methods, ({ series }) => ({ number: fixed(series.at(-1), 2), small: true }));

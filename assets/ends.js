@@ -31,8 +31,10 @@ function label({ own, number, unit, gain }, size) {
 }
 
 /** Draws the ends of a figure's lines into its facet, in place of those that were there. */
-cliptta.drawEnds = function (facet, { ends = [], facets, legend }) {
+cliptta.drawEnds = function (facet, drawing) {
+  const { ends = [], facets, legend } = drawing;
   facet.querySelector(".ends")?.remove();
+  cliptta.atRest?.(facet, drawing); // guesses.js
   const plot = facet.querySelector(".plot");
   if (!ends.length || !plot) return;
   const { margin, yaxis } = facets[0].layout;

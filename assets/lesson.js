@@ -1,12 +1,10 @@
-// The stepper of the open lesson (cliptta_demo/page/panels/lesson.py): predict, run, see, explain, change one thing.
-// Guesses and answers stay in this browser.
-const STEPS = { ask: say("Predict"), see: say("See"), told: say("Explain"), change: say("Change one thing") };
-// Before the lesson's own run is done: what the run shown is, by the outcome's state.
+// The open lesson (cliptta_demo/page/panels/lesson.py): a column beside the stage. It asks, runs, judges and explains;
+// guesses are made on the stage (guesses.js). Guesses and answers stay in this browser.
+const DONE = "cliptta-lessons"; // in the browser's storage: keys of the lessons that are done
+// Of a run that is not the lesson's own, by the outcome's state.
 const STATES = {
-  none: say("Press Run: your guesses will stand beside what happens."),
   part: say("The run has stopped on its way: press Continue to see how it ends."),
-  other: say("This run has other settings than the lesson. Open the lesson again for its own."),
-  changed: say("This run has the lesson's one change. Open the lesson again for its own run."),
+  other: say("This run has other settings than the lesson."),
 };
 // What a run says of a claim: a sign and its words.
 const CLAIMS = {
@@ -14,149 +12,144 @@ const CLAIMS = {
   noise: ["≈", say("Within the noise of so few images in this run")],
   fails: ["✗", say("Not in this run")],
 };
-const FEW = 6; // choices that are buttons; more are a list
+// How it is guessed.
+const HOW = {
+  number: say("Drag the mark on the chart, or press ↑ and ↓."),
+  method: say("Press its name beside the chart, or ↑ and ↓."),
+  class: say("Press its row on the right, or ↑ and ↓."),
+  image: say("Press the image."),
+};
+const MANY = 5; // steps; of more, those not at hand take a line each
 
 let data = null; // the open lesson, null for none
 let step = 0;
 let guesses = {}; // step's id → value
 let outcome = null; // of the lesson's own run, since it was opened
-let changed = ""; // what came of the change
-let place = null; // the stepper's element
+let tried = {}; // index of a try → its verdict
+let trying = null; // the try whose run is on show
+let place = null; // the column's element
 
 const asks = () => (data ? data.steps.filter((one) => one.kind === "ask") : []);
+const running = () => document.querySelector("#run")?.disabled;
+const press = (id) => document.querySelector(id)?.click();
 
 /** A guess in words. */
 function said(ask) {
   const guess = guesses[ask.id];
   if (guess === undefined) return "";
-  return ask.slider ? `${guess}%` : ask.choices.find((choice) => choice.value === guess)?.label || "";
+  if (ask.by === "number") return `${guess}%`;
+  if (ask.by === "image") return say("image {number}", { number: guess + 1 });
+  return ask.by === "class" ? guess : ask.choices.find(({ value }) => value === guess)?.label ?? "";
 }
 
-/** [sign, sentence, whether it was right] of one question, from the run's answer. */
+/** `[whether it was right, verdict, the same in brief]` of one question, from the run's answer; right is null without a guess. */
 function verdict(ask) {
-  const answer = outcome?.answers?.[ask.id];
+  const answer = outcome.answers[ask.id];
   const guess = guesses[ask.id];
-  if (!answer) return null;
-  if (guess === undefined) return ["–", answer.words, null];
-  const off = ask.slider ? guess - answer.truth : 0;
-  const right = ask.slider ? Math.abs(off) <= answer.margin : answer.right.includes(guess);
+  if (guess === undefined) return [null, answer.words, answer.brief];
+  const off = ask.by === "number" ? guess - answer.truth : 0;
+  const right = ask.by === "number" ? Math.abs(off) <= answer.margin : answer.right.includes(guess);
   const about = { guess: said(ask), off: Math.abs(off).toFixed(0) };
-  let more = say("You said {guess}.", about);
-  if (off && !right) more = off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about);
-  return [right ? "✓" : "✗", right && !ask.slider ? answer.words : `${answer.words} ${more}`, right];
+  let told = say("You said {guess}.", about);
+  if (off && !right) told = off > 0 ? say("You said {guess}, {off} points too high.", about) : say("You said {guess}, {off} points too low.", about);
+  const brief = right ? answer.brief : say("{answer}; you said {guess}", { answer: answer.brief, ...about });
+  return [right, right && !off ? answer.words : `${told} ${answer.words}`, brief];
 }
+
+const sign = (right) => (right === null ? null : make("b", { "data-right": right }, right ? "✓ " : "✗ "));
 
 /** Once the run is done, the answers join those of before. */
 function record() {
   const found = asks().filter((ask) => guesses[ask.id] !== undefined);
   const when = new Date().toISOString();
-  const kept = (ask) => ({ guess: said(ask), right: verdict(ask)[2], truth: outcome.answers[ask.id].words });
+  const kept = (ask) => ({ guess: said(ask), right: verdict(ask)[0], truth: outcome.answers[ask.id].words });
   cliptta.answers.add(found.map((ask) => ({ when, lesson: data.title, question: ask.text, ...kept(ask) })));
 }
 
-// ---- the guess beside the truth
+// ---- what is done
 
-/** The questions whose guesses are about what is shown: the lesson's own run, or nothing yet. */
-const guessed = () => {
+let done = new Set(); // also where the browser keeps nothing
+try {
+  done = new Set(JSON.parse(localStorage.getItem(DONE) || "[]"));
+} catch (error) {}
+
+function tick() {
+  if (done.has(data.key) || data.steps[step + 1] || (data.run && !outcome)) return;
+  done.add(data.key);
+  try {
+    localStorage.setItem(DONE, JSON.stringify([...done]));
+  } catch (error) {}
+}
+
+/** Whether a lesson is done, for the menu (top.js). */
+cliptta.isDone = (key) => done.has(key);
+
+// ---- what the stage asks for (guesses.js)
+
+/** The question at hand, while it can be answered. */
+cliptta.asked = function () {
+  const ask = data?.steps[step];
+  if (ask?.kind !== "ask" || outcome || running()) return null;
+  return { ask, value: guesses[ask.id], give: (value) => guess(ask, value), onward: next };
+};
+cliptta.classes = () => data?.plan?.classes ?? [];
+
+/** What an empty stage waits for: the lesson's run. */
+cliptta.plan = () => data?.plan ?? null;
+/** Whether the first images of the lesson's run may stand where none has begun. */
+cliptta.previews = () => Boolean(data) && trying === null;
+
+/** The guesses about what is shown: the lesson's own run, or nothing yet. */
+cliptta.guesses = function () {
   const shown = document.querySelector(".run-line")?.dataset.link ?? data?.run;
-  return data && shown === data.run ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
+  const known = data && shown === data.run && trying === null ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
+  return known.map((ask) => ({ ask, value: guesses[ask.id], words: said(ask) }));
 };
 
-cliptta.beside.push((method) =>
-  guessed()
-    .filter((ask) => ask.marks.card && (ask.marks.method || guesses[ask.id]) === method)
-    .map((ask) => filled(ask.marks.card, { guess: said(ask) }))
-    .join(" · "),
-);
-
-/** The marks of guesses in a figure: a line across the accuracies. */
-cliptta.overlays.push((figure) => {
-  const marks = guessed();
-  if (!marks.length || !figure.facets?.length) return figure;
-  const facets = figure.facets.map((facet) => {
-    const shapes = [...(facet.layout.shapes || [])];
-    const annotations = [...(facet.layout.annotations || [])];
-    for (const ask of facet.id === "accuracy" ? marks.filter((one) => one.marks.line) : []) {
-      const y = guesses[ask.id] / 100;
-      const color = `@${ask.marks.colour}`;
-      shapes.push({ ...cliptta.level(y), line: { color, width: 1.5, dash: "longdash" } });
-      annotations.push({ ...cliptta.levelLabel(y, filled(ask.marks.line, { guess: said(ask) })), font: { color } });
-    }
-    return { ...facet, layout: { ...facet.layout, shapes, annotations } };
-  });
-  return { ...figure, facets };
-});
-
-/** The classes that were guessed, and what marks them among the answers. */
-cliptta.guessedClasses = () => new Map(guessed().filter((ask) => ask.marks.bar).map((ask) => [guesses[ask.id], ask.marks.bar]));
-
-// ---- the stepper
-
-const running = () => document.querySelector("#run")?.disabled;
-const press = (id) => document.querySelector(id)?.click();
-
-function tryOut(index) {
-  cliptta.tried = String(index); // which the server is told
-  press("#what-if");
+function guess(ask, value) {
+  guesses[ask.id] = value;
+  cliptta.guessed();
+  draw();
 }
+
+// ---- from step to step
 
 function go(to) {
   step = to;
   draw();
-  lightUp(data.steps[step].panel);
+  look();
 }
 
-function guess(ask, value) {
-  guesses[ask.id] = value;
+/** What the stage offers to press or to drag. */
+const open = () => {
+  document.body.dataset.asks = cliptta.asked()?.ask.by ?? "";
   cliptta.overlay();
-  draw();
-}
+  redraw("words");
+};
+const look = () => {
+  lightUp(data.steps[step].panel);
+  open();
+};
+
+/** Whether the run is what comes next: the last question stands, and nothing has answered. */
+const starts = () => data.run && !outcome && data.steps[step].kind === "ask" && data.steps[step + 1]?.kind !== "ask";
 
 function next() {
-  const now = data.steps[step];
-  const after = data.steps[step + 1];
-  if (!after) return data.next ? press(`#lesson-${data.next}`) : press("#leave");
-  if (now.kind === "ask" && after.kind === "see" && !outcome && !running()) press("#run");
-  go(step + 1);
+  if (starts()) return press(running() ? "#pause" : "#run");
+  if (data.steps[step + 1]) return go(step + 1);
+  if (data.next) press(`#lesson-${data.next}`);
+  else press("#leave");
 }
 
-const button = (text, onclick, more, ...parts) => make("button", { onclick, ...more }, text, ...parts);
-
-/** How an answer is given; once the run has answered, none is changed. */
-function choices(ask) {
-  const disabled = Boolean(outcome);
-  if (ask.slider) {
-    const value = guesses[ask.id] ?? 50;
-    const shown = make("output", said(ask) || "–");
-    const oninput = () => {
-      guesses[ask.id] = Number(range.value);
-      shown.textContent = said(ask);
-      cliptta.overlay();
-    };
-    const range = make("input", { type: "range", value, disabled, "aria-label": ask.text, oninput });
-    return [make("label.guess", make("span", ask.slider), range, shown)];
-  }
-  if (ask.choices.length > FEW) {
-    const options = [{ value: "", label: say("Choose…") }, ...ask.choices].map(({ value, label }) => make("option", { value }, label));
-    const onchange = (event) => guess(ask, event.target.value || undefined);
-    const list = make("select", { disabled, "aria-label": ask.text, onchange }, ...options);
-    list.value = guesses[ask.id] ?? "";
-    return [list];
-  }
-  return ask.choices.map((choice) => {
-    const about = { className: "choice", disabled, ariaPressed: guesses[ask.id] === choice.value };
-    return button("", () => guess(ask, choice.value), about, choice.mark ? who(choice) : make("span", choice.label));
-  });
+function tryOut(index) {
+  cliptta.tried = String(index); // which the server is told
+  trying = index;
+  press("#what-if");
 }
 
-function results() {
-  const runs = say("It runs: watch the curves. Your guesses are drawn beside them.");
-  if (!outcome) return [make("span", running() ? runs : STATES[data.outcome.state])];
-  return asks().map((ask) => {
-    const [sign, sentence, right] = verdict(ask);
-    return make("span.verdict", { "data-right": right }, make("b", sign), ` ${sentence} `);
-  });
-}
+// ---- the column
+
+const button = (text, onclick, more = {}, ...parts) => make("button", { onclick, ...more }, text, ...parts);
 
 /** A text in which what is claimed of the run is marked with what this run says of it. */
 function claimed(text) {
@@ -173,95 +166,131 @@ function claimed(text) {
   return [...parts, rest];
 }
 
+/** `[what leads, what is told, what can be pressed]` of the step at hand. */
 function body(now) {
-  if (now.kind === "ask") return [[now.text], choices(now)];
-  if (now.kind === "see") return [results(), []];
-  if (now.kind === "told") return [claimed(now.text), []];
-  const pressed = button(now.button, () => tryOut(now.index), { className: "choice", disabled: running() });
-  const kept = cliptta.answers.count() > 0;
-  const save = kept ? button(say("Save my answers"), cliptta.answers.save, { className: "small" }) : null;
-  const drop = kept ? button(say("Forget them"), forget, { className: "small" }) : null;
-  return [[changed ? `${changed}.` : now.text], [pressed, save, drop].filter(Boolean)];
+  if (now.kind === "told") return [null, claimed(now.text), DOORS[now.panel]?.() ?? []];
+  if (now.kind === "ask") {
+    if (outcome) return [[sign(verdict(now)[0]), verdict(now)[1]], claimed(now.why), []];
+    const ways = now.by === "way" ? now.choices : [];
+    const way = ({ value, label }) => button(label, () => guess(now, value), { className: "choice", disabled: running(), ariaPressed: guesses[now.id] === value });
+    return [[now.text], running() ? [say("It runs: watch the curves.")] : [HOW[now.by] ?? ""], ways.map(way)];
+  }
+  const found = tried[now.index];
+  const pressed = button(now.button, () => tryOut(now.index), { className: found ? "choice" : "choice primary", disabled: running() });
+  return [[found?.words ?? now.text], [found?.more ?? ""], [pressed]];
 }
 
-function forget() {
-  cliptta.answers.forget();
-  draw();
-  place.querySelector(".next").focus();
+// What stands elsewhere on the page, and opens from here.
+const DOORS = {
+  files: () => [button(say("Add photos"), () => press("#your-images"), { className: "choice primary" })],
+  camera: () => [button(say("Open the camera"), () => press("#your-camera"), { className: "choice primary" })],
+};
+
+/** A step that is not at hand: its name, and what came of it in brief. */
+function brief(one) {
+  if (one.kind === "told") return [one.text, null];
+  if (one.kind === "change") return [say("Change one thing: {change}", { change: one.brief }), tried[one.index]?.words];
+  return [one.brief, outcome ? [sign(verdict(one)[0]), verdict(one)[2]] : said(one)];
+}
+
+function stepPlace(one, index) {
+  const about = { ariaLabel: say("Step {number}", { number: index + 1 }), "data-key": `step-${index}`, onclick: () => go(index) };
+  const number = button(String(index + 1), about.onclick, about);
+  if (index !== step) {
+    const [name, came] = brief(one);
+    return make("li", number, make("span.name", name), came ? make("span.came", came) : null);
+  }
+  const [lead, text, pressed] = body(one);
+  pressed.forEach((each, at) => (each.dataset.key = `press-${at}`));
+  const parts = [lead ? make("h3", lead) : null, text[0] ? make("p", text) : null, pressed.length ? make("div.press", pressed) : null];
+  return make("li.now", { ariaCurrent: "step" }, number, make("div", parts));
+}
+
+/** Steps that are in the column: what is told of a run is not before it. */
+const shown = () => data.steps.map((one, index) => [one, index]).filter(([one]) => !data.run || outcome || one.kind === "ask");
+
+function feet() {
+  const begin = starts();
+  const state = data.outcome.state;
+  const other = state === "other" && !running() && !outcome;
+  const guess = begin && data.steps[step].by !== "way" ? said(data.steps[step]) : "";
+  let words = data.steps[step + 1] ? say("Next") : data.next ? say("Next lesson") : say("Finish");
+  if (begin) words = running() ? say("Pause") : state === "part" ? say("Continue") : guess ? say("Run with {guess}", { guess }) : say("Run");
+  const waits = data.steps[step].kind === "change" && !tried[data.steps[step].index];
+  const about = { className: waits ? "next" : "next primary", "data-starts": Boolean(begin) && !running(), "data-key": "next" };
+  const again = () => press(`#lesson-${data.key}`);
+  const parts = [other ? button(say("Start again"), again, about) : button(words, next, about)];
+  if (step) parts.push(button(say("Back"), () => go(step - 1), { className: "back", "data-key": "back" }));
+  const close = { className: "close", ariaLabel: say("Leave the lesson"), "data-key": "close" };
+  return [...parts, button(say("Leave"), () => press("#leave"), close)];
+}
+
+/** What is kept of all lessons, at the end of one. */
+function answered() {
+  if (data.steps[step + 1] || !cliptta.answers.count()) return [];
+  const forget = () => {
+    cliptta.answers.forget();
+    draw();
+  };
+  const about = { className: "small" };
+  return [button(say("Save my answers"), cliptta.answers.save, about), button(say("Forget them"), forget, about)];
 }
 
 function draw() {
-  place.hidden = place.previousElementSibling.hidden = !data;
+  place.hidden = !data;
   document.body.classList.toggle("in-lesson", Boolean(data));
-  if (!data) return;
+  if (!data) return delete document.body.dataset.asks;
+  tick();
+  const key = place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   place.dataset.lesson = data.key;
+  place.classList.toggle("many", shown().length > MANY);
   place.setAttribute("aria-label", say("Lesson {number}: {title}", data));
-  place.querySelector("h2").replaceChildren(make("span", data.number), data.title);
-  place.previousElementSibling.textContent = `${say("Set by this lesson:")} ${data.sets || say("the settings that the page comes with")}`;
-  const numbers = place.querySelector("ol");
-  numbers.replaceChildren(
-    ...data.steps.map((one, index) => {
-      const name = STEPS[one.kind];
-      const about = { title: name, ariaLabel: say("Step {number}: {name}", { number: index + 1, name }), ariaCurrent: index === step ? "step" : null };
-      return make("li", button(index + 1, () => go(index), about));
-    }),
-  );
-  const now = data.steps[step];
-  const [text, answer] = body(now);
+  place.querySelector(".where").textContent = say("Lesson {number} of {count}", data);
+  place.querySelector("h2").textContent = data.title;
+  const list = place.querySelector("ol");
+  const steps = shown().map(([one, index]) => stepPlace(one, index));
+  const count = data.steps.length;
+  if (steps.length < count) steps.push(make("li", make("span.number", String(steps.length + 1)), make("span.name", say("Run, and see"))));
+  list.replaceChildren(...steps);
+  const state = STATES[data.outcome.state];
+  if (state && !running() && !outcome) list.append(make("li", make("p.state", state)));
+  place.querySelector(".go").replaceChildren(...feet(), ...answered());
+  const line = [data.title, list.querySelector(".now div").innerText].join(". ");
   const told = place.querySelector(".say");
-  const line = make("p", ...text);
-  const html = line.innerHTML; // what is said already is not said again
-  if (told.dataset.text !== html) told.replaceChildren(...line.childNodes);
-  told.dataset.text = html;
-  const answers = place.querySelector(".answer");
-  if (!answers.contains(document.activeElement) || !answers.querySelector("input, select") || answers.dataset.step !== String(step)) {
-    const at = [...answers.querySelectorAll("button")].indexOf(document.activeElement);
-    answers.replaceChildren(...answer);
-    if (at >= 0 && answers.dataset.step === String(step)) answers.querySelectorAll("button")[at]?.focus({ preventScroll: true });
-    answers.dataset.step = step;
-  }
-  const after = data.steps[step + 1];
-  const starts = now.kind === "ask" && after?.kind === "see" && !outcome && !running();
-  const onward = place.querySelector(".next");
-  onward.textContent = starts ? say("Run") : after ? say("Next") : data.next ? say("Next lesson") : say("Finish");
-  onward.classList.toggle("primary", starts);
+  if (told.textContent !== line) told.textContent = line; // what is said already is not said again
+  if (key) (place.querySelector(`[data-key="${key}"]:enabled`) ?? place).focus({ preventScroll: true });
 }
 
 function arrive(value) {
   const came = value ? read(value) : null;
   const opened = came && (came.opened || came.key !== data?.key);
   data = came;
-  if (!came || opened) {
-    guesses = {};
-    outcome = null;
-    changed = "";
-    step = 0;
-  }
-  const answered = came?.outcome.state === "done" && !outcome;
-  if (answered) {
+  if (!came || opened) [guesses, outcome, tried, trying, step] = [{}, null, {}, null, 0];
+  const answers = came?.outcome.state === "done" && !outcome;
+  if (answers) {
     outcome = came.outcome;
     record();
-    if (data.steps[step].kind === "ask") step = Math.max(0, data.steps.findIndex((one) => one.kind === "see"));
+    step = 0; // its verdict
   }
-  if (came?.outcome.state === "changed") changed = came.outcome.words;
+  if (came?.outcome.state === "done") trying = null;
+  if (came?.outcome.state === "changed") tried[came.outcome.index] = came.outcome;
   draw();
-  cliptta.overlay();
-  const look = () => data && lightUp(data.steps[step].panel);
-  if (opened || answered) look();
-  // While the page is being loaded, its parts still grow.
-  if (opened && document.readyState !== "complete") window.addEventListener("load", look, { once: true });
-  if (!came) lightUp("");
+  if (data) look();
+  else lightUp("");
+  if (!came) cliptta.overlay();
+  if (opened && document.querySelector("#lessons-open")?.dataset.used) place.focus({ preventScroll: true });
 }
 
-/** Called once for the stepper's element. */
+/** Called once for the column's element. */
 cliptta.lesson = function (element, props, watch) {
   place = element.querySelector(".lesson");
-  place.querySelector(".next").addEventListener("click", next);
-  const close = place.querySelector(".close");
-  Object.assign(close, { textContent: say("Close"), ariaLabel: say("Close the lesson"), onclick: () => press("#leave") });
-  place.querySelector("ol").ariaLabel = say("Steps of the lesson");
   watch("value", () => arrive(props.value));
   const run = document.querySelector("#run");
-  if (run) new MutationObserver(() => data && draw()).observe(run, { attributes: true, attributeFilter: ["disabled"] });
+  const turned = () => {
+    if (!data) return;
+    draw();
+    open();
+  };
+  if (run) new MutationObserver(turned).observe(run, { attributes: true, attributeFilter: ["disabled"] });
   arrive(props.value);
 };

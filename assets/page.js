@@ -169,14 +169,15 @@ function keepPlaces(holder, items, id, make, leave = () => {}) {
   });
 }
 
-/** Lights a part of the page up until another one is, in its depth. */
-function lightUp(id) {
+/** Lights parts of the page up, by their ids with blanks between, until others are; in a lesson the whole column of each. */
+function lightUp(ids) {
   for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
-  const panel = document.getElementById(id);
-  if (!panel) return;
-  cliptta.show(panel.closest(".depth")?.id ?? "watch");
-  panel.scrollIntoView({ block: "nearest" });
-  panel.classList.add("lit");
+  const panels = ids.split(" ").map((id) => document.getElementById(id)).filter(Boolean);
+  if (!panels.length) return;
+  cliptta.show(panels[0].closest(".depth")?.id ?? "watch");
+  const lesson = document.body.matches(".in-lesson");
+  for (const panel of panels) ((lesson && panel.closest(".depth > *")) || panel).classList.add("lit");
+  if (!lesson) panels[0].scrollIntoView({ block: "nearest" });
 }
 
 const mounted = new Set();

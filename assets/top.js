@@ -38,7 +38,11 @@ cliptta.lessons = function () {
   const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(`gradio-app ${place}`));
   if (!button || !menu || menu.popover) return;
   cliptta.menu(button, menu, () => menu.querySelector("button").focus());
-  menu.addEventListener("click", (event) => event.target.closest("button") && menu.hidePopover());
+  menu.addEventListener("click", (event) => {
+    if (!event.target.closest("button")) return;
+    button.dataset.used = "yes"; // the lesson gets the focus
+    menu.hidePopover();
+  });
 };
 
 /** On a phone the knobs are a sheet, which Run closes. */

@@ -7,7 +7,12 @@ const LEAST = 4; // pixels of a square; smaller ones are bars
 const MOST = 128; // images of a batch; of more, bars too
 const COLLAPSED = 0.6; // of a batch's answers in one class
 
-const onShow = () => cliptta.batches.gallery(cliptta.batches.newest());
+let preview = null; // of a lesson's run: its first images, before there are answers
+arrivals.words = function (data) {
+  preview = data.tiles ? data : null;
+  redraw("answers");
+};
+const onShow = () => cliptta.batches.gallery(cliptta.batches.newest()) ?? (cliptta.previews?.() ? preview : null);
 const methodsOf = (data) => Object.values(data.methods);
 const sizeOf = (data) => data.tiles.length;
 /** Of each image that counts: the labelled ones, of a batch without labels all. */
@@ -38,7 +43,9 @@ function tile(data, index) {
   const title = make(truth < -1 ? "b.truth.file" : truth < 0 ? "b.truth.stranger" : "b.truth", { title: text }, make("bdi", text));
   const words = make("span.words", methodsOf(data).map((own) => word(data, own, index)));
   const about = { "data-index": index, "data-kinds": [truth, ...methodsOf(data).map((own) => own.predicted[index])].join(" ") };
-  return make("button.tile", about, cliptta.picture(data, index), title, words);
+  if (!methodsOf(data).length && document.body.dataset.asks !== "image") return make("div.tile", about, cliptta.picture(data, index), title);
+  const guessed = data.batch === 1 && cliptta.guessedImage?.() === index;
+  return make(guessed ? "button.tile.guessed" : "button.tile", about, cliptta.picture(data, index), title, words);
 }
 
 /** A file of the visitor's, before the run. */
@@ -69,7 +76,7 @@ kinds.words = function (body) {
     if (seen) grid.style.setProperty("--sheet", `url("${seen}")`);
     grid.addEventListener("click", (event) => {
       const chosen = event.target.closest(".tile");
-      if (chosen) cliptta.enlarge(batch, Number(chosen.dataset.index), indices);
+      if (chosen && methodsOf(batch).length) cliptta.enlarge(batch, Number(chosen.dataset.index), indices);
     });
   }
   const focused = body.querySelector(".tile:focus")?.dataset.index;
@@ -93,7 +100,11 @@ kinds.words = function (body) {
 function counts(data, own) {
   const rows = data.classes.map(() => ({ right: 0, wrong: 0, missed: 0 }));
   for (const [truth, index] of known(data)) {
-    const kind = own.predicted[index];
+    const kind = own.predicted?.[index]; // nothing yet, before the run
+    if (kind === undefined) {
+      rows[truth].missed += 1;
+      continue;
+    }
     const right = truth < 0 || truth === kind;
     rows[kind][right ? "right" : "wrong"] += 1;
     if (!right) rows[truth].missed += 1;
@@ -119,13 +130,13 @@ function columnHead(own, rows, x, wide, many, all) {
   const used = rows.filter((row) => total(row)).length;
   const about = { title: own.label, style: `inset-inline-start:${x}px;max-width:${wide - 2}px` };
   const name = make("span.name", marker(own.mark), make(many ? "span.sr" : "span", own.label));
-  return tinted(own.mark, make("div.column", about, name, make("span", make("b.count", used), all ? make("small", ` ${all}`) : "")));
+  return tinted(own.mark, make("div.column", about, name, own.predicted ? make("span", make("b.count", used), all ? make("small", ` ${all}`) : "") : null));
 }
 
 kinds.answers = function (body) {
   const data = onShow();
   if (!data?.tiles) return body.replaceChildren(make("p.hint", say("Which classes each method answers, and which it forgets.")));
-  const methods = methodsOf(data);
+  const methods = data.waits ?? methodsOf(data);
   const tables = methods.map((own) => counts(data, own));
   const fits = Math.max(3, Math.min(ROWS, Math.floor(answersHigh(body) / 26)));
   const rows = rowsOf(data, tables, body.whole, fits);
@@ -153,14 +164,14 @@ kinds.answers = function (body) {
     merged.forEach((cells, index) => {
       const [cell, y] = [cells[at], (index + 0.5) * rowHigh];
       group.append(...shapes(cell, x, y, { squares, ...size }));
-      if (narrow || total(cell) !== top || merged.findIndex((row) => total(row[at]) === top) !== index) return;
+      if (narrow || !top || total(cell) !== top || merged.findIndex((row) => total(row[at]) === top) !== index) return;
       const end = Math.ceil((total(cell) + cell.missed) / size.high) * size.pitch;
       group.append(drawn("text", { class: "largest", x: x + end + 4, y: y + 4 }, String(top)));
     });
     svg.append(group);
   });
   rows.forEach(({ name, kinds, others }, index) => {
-    const row = drawn("g", { class: others ? "row others" : "row", "data-kinds": kinds.join(" ") });
+    const row = drawn("g", { class: `row${others ? " others" : ""}${guesses.has(name) ? " guessed" : ""}`, "data-kinds": kinds.join(" ") });
     row.append(
       drawn("rect", { class: "reach", x: 0, y: index * rowHigh, width: wide, height: rowHigh }),
       drawn("text", { class: "name", x: names - 12, y: (index + 0.5) * rowHigh + 4, "text-anchor": "end" }, `${guesses.has(name) ? "▸ " : ""}${name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name}`),
@@ -174,7 +185,7 @@ kinds.answers = function (body) {
   retitle(body, brief ? [undefined, say("classes in use, of {count}", { count: data.classes.length })] : []);
   heads.append(...methods.map((own, at) => columnHead(own, tables[at], names + at * column - 3, column, narrow, brief ? "" : all)));
   const left = sizeOf(data) - known(data).length;
-  const note = data.labelled ? say("Full: right. Pale: wrong. Hollow: called something else.") : say("A square is one image.");
+  const note = data.waits ? say("A square is one image, in its true class.") : data.labelled ? say("Full: right. Pale: wrong. Hollow: called something else.") : say("A square is one image.");
   const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);
   if (data.classes.length > fits) {
     const label = body.whole ? say("The largest classes") : say("All {count} classes", { count: data.classes.length });
@@ -196,7 +207,7 @@ kinds.answers = function (body) {
 };
 
 /** Pixels that the rows may take: fewer in a low window. */
-const answersHigh = (body) => (document.documentElement.matches(".embed") ? body.clientHeight - 88 * cliptta.type : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const answersHigh = (body) => (document.documentElement.matches(".embed") || (document.body.matches(".in-lesson") && matchMedia("(min-width: 900px)").matches) ? body.clientHeight - 88 * cliptta.type : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {
@@ -207,6 +218,7 @@ function crowd(data, own) {
 }
 
 function spokenAnswers(data) {
+  if (data.waits) return say("Nothing has been answered yet.");
   const about = (own) => ({ method: own.label, classes: data.classes.length, ...crowd(data, own) });
   return methodsOf(data).map((own) => say("{method} uses {used} of {classes} classes, most often “{name}”: {most}.", about(own))).join(" ");
 }
@@ -271,7 +283,7 @@ function apart(reference) {
 kinds.sentence = function (body) {
   const data = onShow();
   body.classList.remove("long");
-  body.replaceChildren(...(data?.tiles ? sentence(data) : [body.dataset.waits]));
+  body.replaceChildren(...(data?.tiles && !data.waits ? sentence(data) : [body.dataset.waits]));
   const { minHeight } = getComputedStyle(body); // its room: what needs more is smaller, and moves nothing
   body.classList.toggle("long", body.offsetHeight > parseFloat(minHeight) + 1);
 };

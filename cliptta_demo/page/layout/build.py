@@ -69,10 +69,12 @@ def build_demo(load: Callable[[], dict[str, str] | None] | None = None, limits: 
             parts |= _build_buttons()
             knobs = build_knobs(form)
             parts |= build_form_line(recipe)
-        parts |= _build_lead(shown) | build_camera()
-        with gr.Column(elem_id="stage"):
-            past = PastRuns(shown=stage.example_run(shown) if shown is example else None)
-            parts |= _build_stage(shown, past)
+        parts |= _build_lead(shown)
+        with gr.Row(elem_id="scene"):
+            parts |= {"lesson": build_stepper()} | build_camera()
+            with gr.Column(elem_id="stage"):
+                past = PastRuns(shown=stage.example_run(shown) if shown is example else None)
+                parts |= _build_stage(shown, past)
         place(footer(), "colophon")
         with gr.Column(elem_id="sidebar"):
             widgets, fields = build_sidebar(form, host.device, host.machine, knobs)
@@ -135,7 +137,7 @@ def _build_buttons() -> dict[str, Any]:
 
 
 def _build_lead(values: dict[str, str]) -> dict[str, Any]:
-    """What leads: the sentence of the batch on show, how far the run is, what there is to say; the open lesson."""
+    """What leads: the sentence of the batch on show, how far the run is, what there is to say."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="lead"):
         scripted("sentence", sentence_html(), mounted("sentence"))
@@ -144,8 +146,7 @@ def _build_lead(values: dict[str, str]) -> dict[str, Any]:
             parts |= {name: place("", name) for name in ("changed", "estimate")}
         parts["message"] = place(message_html(), "message")
         parts["link_note"] = place(link_note(), "link-note")
-        parts["lesson"] = build_stepper()
-        with gr.Row(elem_classes="unseen"):  # pressed by the stepper's script
+        with gr.Row(elem_classes="unseen"):  # pressed by the lesson's script
             parts["leave"] = gr.Button(elem_id="leave")
             parts["what_if"] = gr.Button(elem_id="what-if")
     parts["query"] = gr.Textbox(visible=False)  # on its way from the server to the clipboard

@@ -26,10 +26,11 @@ from cliptta_demo.page.layout.backbone_note import (
     words_offer,
 )
 from cliptta_demo.page.layout.wires import OUTPUTS, QUIET, Wires
-from cliptta_demo.page.lessons.lessons import by_key
+from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 from cliptta_demo.page.panels.form_line import form_line
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.lesson import lesson_value
+from cliptta_demo.page.panels.preview import preview_of
 from cliptta_demo.page.panels.stage import planned_strip, waiting_stage
 from cliptta_demo.page.panels.strip import PANEL as PLANNED
 from cliptta_demo.page.runs.cost import estimate_html
@@ -189,6 +190,10 @@ def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
     def tell(key: str, session: Any, past: Any) -> Any:
         return lesson_value(by_key(key), session, past.last) if key else gr.skip()
 
+    def draw(key: str) -> str:
+        return preview_of(lesson_recipe(by_key(key))) if key and by_key(key).runs else ""
+
+    parts["lesson_key"].change(draw, parts["lesson_key"], parts["words"], **QUIET)  # the text doesn't wait for it
     outputs = [*wires.named(*OUTPUTS, *LESSON_PARTS), *wires.inputs]
     inputs = [*wires.named("before", "session", "past_runs"), *wires.inputs]
     for key, button in parts["lessons"].items():

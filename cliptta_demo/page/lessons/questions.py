@@ -10,7 +10,7 @@ import numpy as np
 
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE, looks
 from cliptta_demo.backend.models.class_names import display_name
-from cliptta_demo.backend.run.metrics import Paired
+from cliptta_demo.backend.run.metrics import Paired, Tally
 from cliptta_demo.languages import Says, Text, say, say_count
 from cliptta_demo.page.session.state import Recipe, Session
 
@@ -34,11 +34,20 @@ class Question(Says):
     why: str = ""
 
     def asked(self, recipe: Recipe) -> Data:
-        """``{"choices": [{"value", "label"}]}`` or ``{"slider": label}``; "marks": where a guess is marked."""
+        """What the page asks.
+
+        "brief": the question among others; "by": what is guessed with, "method", "number" (of %), "class", "way" or
+        "image" (by its number from 0); "choices": ``[{"value", "label"}]`` of methods and ways; "marks": where a guess
+        is marked.
+        """
         raise NotImplementedError
 
     def answer(self, session: Session) -> Data:
-        """``{"words": sentence, "right": [values]}``; of a number "truth" and "margin", in %, in place of "right"."""
+        """What the run says.
+
+        ``{"words": sentence, "brief": a few of them, "right": [values]}``; of a number "truth" and "margin", in %, in
+        place of "right".
+        """
         raise NotImplementedError
 
 
@@ -49,7 +58,8 @@ class Lowest(Question):
         """One choice a method; the guess is marked on its card."""
         methods = looks(recipe.settings.methods).items()
         choices = [{"value": name, "label": look.label, "mark": look.mark} for name, look in methods]
-        return {"choices": choices, "marks": {"card": say("you said: ends lowest")}}
+        marks = {"card": say("you said: ends lowest")}
+        return {"brief": say("Which ends lowest?"), "by": "method", "choices": choices, "marks": marks}
 
     def answer(self, session: Session) -> Data:
         """The lowest; with it those that so few images don't tell from it."""
@@ -58,19 +68,22 @@ class Lowest(Question):
         tied = [name for name in ends if name == first or paired_between(session, name, first).is_noise]
         if len(tied) == 1:
             about = {"method": METHODS[first].label, "share": ends[first]}
-            return {"words": say("{method} ends lowest, at {share:.1%}.", **about), "right": tied}
+            brief = say("{method}, at {share:.1%}", **about)
+            return {"words": say("{method} ends lowest, at {share:.1%}.", **about), "brief": brief, "right": tied}
         named = say(" and ").join(f"{METHODS[name].label} ({ends[name]:.1%})" for name in tied)
-        return {"words": say("{methods} are too close to tell apart on so few images.", methods=named), "right": tied}
+        words = say("{methods} are too close to tell apart on so few images.", methods=named)
+        return {"words": words, "brief": say(" and ").join(METHODS[name].label for name in tied), "right": tied}
 
 
 class Ends(Question):
     """At which accuracy does a method end?"""
 
     def asked(self, recipe: Recipe) -> Data:
-        """A slider, whose value is marked across the accuracies and on the card."""
+        """A number, which is marked across the accuracies and at the end of the line."""
         look = looks(recipe.settings.methods)[self.method]
         words = {"card": say("you said {guess}"), "line": say("your guess {guess}")}
-        return {"slider": look.label, "marks": {**words, "method": self.method, "colour": look.colour}}
+        brief = say("Where does {method} end?", method=look.label)
+        return {"brief": brief, "by": "number", "mark": look.mark, "marks": {**words, "method": self.method}}
 
     def answer(self, session: Session) -> Data:
         """The accuracy, and two standard errors of that of so many images (a share's, binomial)."""
@@ -78,7 +91,8 @@ class Ends(Question):
         end, margin = own.accuracy, 200 * (own.accuracy * (1 - own.accuracy) / max(own.seen, 1)) ** 0.5
         label = METHODS[self.method].label
         words = say("{method} ends at {share:.1%} (noise ± {margin:.1f}).", method=label, share=end, margin=margin)
-        return {"words": words, "truth": round(100 * end, 1), "margin": round(max(margin, 1.0), 1)}
+        truth = {"truth": round(100 * end, 1), "margin": round(max(margin, 1.0), 1)}
+        return {"words": words, "brief": f"{end:.1%}", **truth}
 
 
 @dataclass(frozen=True)
@@ -88,9 +102,9 @@ class Swallows(Question):
     panel: str = "answers"
 
     def asked(self, recipe: Recipe) -> Data:
-        """One choice a class; the guess is marked in its row."""
-        choices = [{"value": name, "label": name} for name in map(display_name, recipe.class_names)]
-        return {"choices": choices, "marks": {"bar": say("your guess"), "method": self.method}}
+        """A class; the guess is marked in its row."""
+        brief = say("Which class swallows the rest?")
+        return {"brief": brief, "by": "class", "marks": {"bar": say("your guess"), "method": self.method}}
 
     def answer(self, session: Session) -> Data:
         """The class, with its share of all predictions so far, as the panel has it."""
@@ -99,7 +113,8 @@ class Swallows(Question):
         right = [display_name(names[index]) for index in np.flatnonzero(counts == most)]
         named = say(" and ").join(f"“{name}”" for name in right)
         about = {"method": METHODS[self.method].label, "share": most / max(int(counts.sum()), 1), "classes": named}
-        return {"words": say("{method} calls {share:.0%} of them {classes}.", **about), "right": right}
+        brief = f"{named}, {about['share']:.0%}"
+        return {"words": say("{method} calls {share:.0%} of them {classes}.", **about), "brief": brief, "right": right}
 
 
 @dataclass(frozen=True)
@@ -116,11 +131,16 @@ class Goes(Question):
     measure: str = "accuracy"
 
     def asked(self, recipe: Recipe) -> Data:
-        """Below, close or above; the guess is marked on the method's card."""
+        """Below, close or above; the guess is marked at the end of the method's line."""
+        choices = [{"value": way, "label": self._way(way)} for way in WAYS]
+        marks = {"card": say("you said: {guess}"), "method": self.method}
+        brief = say("Where does {method} end?", method=METHODS[self.method].label)
+        return {"brief": brief, "by": "way", "choices": choices, "marks": marks}
+
+    def _way(self, way: str) -> str:
         points = round(100 * self.within)
         close = say_count("stays within {count} point", "stays within {count} points", points)
-        choices = [{"value": way, "label": close if way == "stays" else say(words)} for way, words in WAYS.items()]
-        return {"choices": choices, "marks": {"card": say("you said: {guess}"), "method": self.method}}
+        return close if way == "stays" else say(WAYS[way])
 
     def answer(self, session: Session) -> Data:
         """Which of the three, and of accuracies whether chance alone often gives such a difference."""
@@ -128,10 +148,11 @@ class Goes(Question):
         auroc, (end, start) = self.measure == "auroc", (getattr(each, self.measure) for each in (own, before))
         words = Text("The AUROC of {method} is {share:.1%}") if auroc else Text("{method} ends at {share:.1%}")
         words = f"{words.format(method=METHODS[self.method].label, share=end)}, {_beside(end, start)}"
-        if not auroc and own.paired.is_noise:
-            words += "; " + say("on so few images ± {margin:.1f} is noise", margin=100 * own.paired.margin)
+        gain, margin = beside(session, self.method, REFERENCE, self.measure)
+        if abs(gain) <= margin:
+            words += "; " + say("on so few images ± {margin:.1f} is noise", margin=100 * margin)
         way = "stays" if abs(end - start) <= self.within else "falls" if end < start else "climbs"
-        return {"words": f"{words}.", "right": [way]}
+        return {"words": f"{words}.", "brief": self._way(way), "right": [way]}
 
 
 @dataclass(frozen=True)
@@ -142,14 +163,15 @@ class Finds(Question):
 
     def asked(self, recipe: Recipe) -> Data:
         """An image, by its number from 0; the guess is marked there."""
-        return {"images": True, "marks": {"method": self.method}}
+        return {"brief": say("Which image?"), "by": "image", "marks": {}}
 
     def answer(self, session: Session) -> Data:
         """Those of the labelled ones that it got wrong."""
         batch = session.results[0]
         wrong = np.flatnonzero((batch.methods[self.method].predicted != batch.labels) & (batch.labels >= 0)).tolist()
         about = {"method": METHODS[self.method].label, "wrong": len(wrong), "images": int((batch.labels >= 0).sum())}
-        return {"words": say("{method} gets {wrong} of these {images} wrong.", **about), "right": wrong}
+        brief = say("{wrong} of {images}", **about)
+        return {"words": say("{method} gets {wrong} of these {images} wrong.", **about), "brief": brief, "right": wrong}
 
 
 def paired_between(session: Session, name: str, other: str) -> Paired:
@@ -163,6 +185,31 @@ def paired_between(session: Session, name: str, other: str) -> Paired:
     was_right = int(before.sum())
     broken, fixed = int((before & ~own).sum()), int((own & ~before).sum())
     return Paired(len(own), was_right, broken, len(own) - was_right, fixed)
+
+
+def beside(session: Session, name: str, other: str, measure: str) -> tuple[float, float]:
+    """How far a method's "accuracy" or "auroc" is above another's on the same images, and two standard errors of that.
+
+    Of accuracies as :class:`.Paired` has them; of AUROCs DeLong et al., Comparing the areas under two or more
+    correlated receiver operating characteristic curves, 1988.
+    """
+    if measure == "accuracy":
+        paired = paired_between(session, name, other)
+        return paired.gain, paired.margin
+    own, before = (_placed(session.state.tallies[each]) for each in (name, other))
+    known, strange = (mine - theirs for mine, theirs in zip(own, before, strict=True))
+    variance = sum(part.var(ddof=1) / len(part) for part in (known, strange) if len(part) > 1)
+    return float(known.mean()), 2 * float(variance) ** 0.5
+
+
+def _placed(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
+    """Of each known image's score the share of strangers below it, of each stranger's that of known images above."""
+
+    def below(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
+        ordered = np.sort(others)
+        return sum(np.searchsorted(ordered, scores, side) for side in ("left", "right")) / (2 * max(len(ordered), 1))
+
+    return below(tally.id_scores, tally.ood_scores), 1 - below(tally.ood_scores, tally.id_scores)
 
 
 def _beside(end: float, start: float) -> str:

@@ -4,25 +4,31 @@ from typing import Any
 
 import gradio as gr
 
-from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
+from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.summary import collapsed, summarise
+from cliptta_demo.languages import Text
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
-from cliptta_demo.page.lessons.lesson import Claim, numbers_of
+from cliptta_demo.page.lessons.lesson import Change, Claim, numbers_of
 from cliptta_demo.page.lessons.lessons import LESSONS, Lesson, lesson_recipe, tried_recipes
-from cliptta_demo.page.panels.declare import to_json
+from cliptta_demo.page.lessons.questions import beside
+from cliptta_demo.page.panels.declare import entries, to_json
 from cliptta_demo.page.panels.panel import scripted
 from cliptta_demo.page.session.past import PastRun
-from cliptta_demo.page.session.state import Session
+from cliptta_demo.page.session.state import Recipe, Session
+
+PART = {"state": "part"}
+FALLS, STAYS, CLIMBS = Text("{method} falls"), Text("{method} stays close"), Text("{method} climbs")
+BELOW = Text("{points} points below {other} (± {margin} is noise)")
+ABOVE = Text("{points} points above {other} (± {margin} is noise)")
 
 
 def build_stepper() -> gr.HTML:
-    """The bar of the open lesson; its value is :func:`lesson_value`."""
+    """The column of the open lesson; its value is :func:`lesson_value`."""
     template = (
-        '<p class="sets" hidden></p><section class="lesson" hidden><div class="where"><h2></h2><ol></ol></div>'
-        '<div class="what"><p class="say" aria-live="polite"></p><div class="answer"></div></div>'
-        '<div class="go"><button type="button" class="next"></button>'
-        '<button type="button" class="close"></button></div></section>'
+        '<section class="lesson" tabindex="-1" hidden><p class="where"></p><h2></h2><ol></ol>'
+        '<p class="sr say" aria-live="polite"></p><div class="go"></div></section>'
     )
     return scripted("lesson", template, "window.cliptta.lesson(element, props, watch);")
 
@@ -30,57 +36,71 @@ def build_stepper() -> gr.HTML:
 def lesson_value(
     lesson: Lesson | None, session: Session | None = None, before: PastRun | None = None, opened: str = ""
 ) -> str:
-    """What the stepper's script reads (assets/lesson.js), as JSON text; empty where no lesson is open.
+    """What the column's script reads (assets/lesson.js), as JSON text; empty where no lesson is open.
 
     Args:
         session: the run shown; before: the run drawn behind it; opened: says that it begins, anew each time.
     """
     if lesson is None:
         return ""
-    number = LESSONS.index(lesson) + 1
+    number, recipe = LESSONS.index(lesson) + 1, lesson_recipe(lesson) if lesson.runs else None
     shown = {
         "opened": opened,
-        "run": to_query(lesson_recipe(lesson)) if lesson.runs else "",
+        "run": to_query(recipe) if recipe else "",
         "key": lesson.key,
         "number": number,
+        "count": len(LESSONS),
         "title": lesson.title,
         "next": LESSONS[number].key if number < len(LESSONS) else "",
-        "sets": ", ".join(fields()[name].phrase(value) for name, value in lesson.changes.items()),
+        "plan": _plan(recipe) if recipe else None,
+        "steps": _steps(lesson, recipe),
+        "outcome": _outcome(lesson, session, before),
     }
-    return to_json(shown | {"steps": _steps(lesson), "outcome": _outcome(lesson, session, before)})
+    return to_json(shown)
 
 
-def _steps(lesson: Lesson) -> list[dict[str, Any]]:
-    recipe = lesson_recipe(lesson) if lesson.runs else None
+def _plan(recipe: Recipe) -> dict[str, Any]:
+    """What is known of a run before it: how many batches, which classes, which methods."""
+    classes = [display_name(name) for name in recipe.class_names]
+    return {"batches": recipe.settings.stream.batches, "classes": classes, "methods": entries(recipe.settings.methods)}
+
+
+def _steps(lesson: Lesson, recipe: Recipe | None) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = [
-        {"kind": "ask", "id": f"{lesson.key}-{index}", "text": ask.text, "panel": ask.panel, **ask.asked(recipe)}
+        {
+            "kind": "ask",
+            "id": f"{lesson.key}-{index}",
+            "text": ask.text,
+            "why": ask.why,
+            "panel": ask.panel,
+            **ask.asked(recipe),
+        }
         for index, ask in enumerate(lesson.asks)
     ]
-    if lesson.asks:
-        steps.append({"kind": "see", "panel": lesson.asks[-1].panel})
     steps += [{"kind": "told", "text": step.text, "panel": step.panel} for step in lesson.explains]
-    steps += [
-        {"kind": "change", "index": index, "text": change.text, "button": change.button, "panel": change.panel}
-        for index, change in enumerate(lesson.tries)
-    ]
+    for index, change in enumerate(lesson.tries):
+        brief = ", ".join(fields()[name].phrase(value) for name, value in change.settings.items())
+        about = {"text": change.text, "button": change.button, "brief": brief, "panel": change.panel}
+        steps.append({"kind": "change", "index": index, **about})
     return steps
 
 
 def _outcome(lesson: Lesson, session: Session | None, before: PastRun | None) -> dict[str, Any]:
-    """``{"state"}``: "none", "part", "other" (a run of other settings), "done" or "changed" (the lesson's last step).
+    """``{"state"}``: "none", "part", "other" (a run of other settings), "done" or "changed" (what the lesson tries).
 
     With "done" come "answers", by the steps' ids, and "claims", each ``[sentence, "holds" | "noise" | "fails"]``; with
-    "changed" a sentence, "words".
+    "changed" the "index" of what was tried, its verdict, "words", and "more".
     """
     if session is None or session.snapshot is None or not lesson.runs:
         return {"state": "none"}
     whole = session.state.next_batch >= session.snapshot.batches and not session.marks
-    if session.recipe in tried_recipes(lesson):
-        return {"state": "changed", "words": _compared(session, before)} if whole else {"state": "part"}
+    if session.recipe in (tried := tried_recipes(lesson)):
+        index = tried.index(session.recipe)
+        return {"state": "changed", "index": index, **_verdict(lesson.tries[index], session, before)} if whole else PART
     if session.recipe != lesson_recipe(lesson) or session.marks:
         return {"state": "other"}
     if not whole:
-        return {"state": "part"}
+        return PART
     answers = {f"{lesson.key}-{index}": ask.answer(session) for index, ask in enumerate(lesson.asks)}
     return {"state": "done", "answers": answers, "claims": _claims(lesson.claims, session)}
 
@@ -100,11 +120,17 @@ def _claims(claims: tuple[Claim, ...], session: Session) -> list[list[str]]:
     return [[claim.sentence, comes_out(claim)] for claim in claims]
 
 
-def _compared(session: Session, before: PastRun | None) -> str:
-    """Each method's accuracy before and after the change."""
-    ends = {name: run.end for name, run in before.methods.items()} if before is not None else {}
-    return ", ".join(
-        f"{METHODS[name].label} {ends[name]:.1%} → {method.accuracy:.1%}"
-        for name, method in session.snapshot.methods.items()
-        if ends.get(name) is not None and method.accuracy is not None
-    )
+def _verdict(change: Change, session: Session, before: PastRun | None) -> dict[str, str]:
+    """Which way a try went, with its numbers and their noise; and the method's accuracy before and after."""
+    gain, margin = beside(session, change.of, change.against, change.measure)
+    way = "stays" if abs(gain) <= margin else "falls" if gain < 0 else "climbs"
+    label, other = (METHODS[name].label for name in (change.of, change.against))
+    usual = {"falls": FALLS, "stays": STAYS, "climbs": CLIMBS}[way].format(method=label)
+    about = {"points": f"{abs(100 * gain):.1f}", "margin": f"{100 * margin:.1f}"}
+    about["other"] = other.lower() if change.against == REFERENCE else other
+    numbers = (BELOW if gain < 0 else ABOVE).format(**about)
+    found = before.methods.get(change.of) if before is not None else None
+    now = session.snapshot.methods[change.of].accuracy
+    known = found is not None and found.end is not None and now is not None
+    more = f"{label} {found.end:.1%} → {now:.1%}" if known else ""
+    return {"words": f"{getattr(change, way) or usual}: {numbers}.", "more": more}

@@ -28,7 +28,7 @@ DRAWING = (
 )
 SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
-    *("results", "answers", "lesson", "camera", "ranking", "language"),
+    *("results", "answers", "guesses", "lesson", "camera", "ranking", "language"),
 )
 STYLES = ("look", "frame", "watch", "panels", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
