@@ -16,7 +16,7 @@ const within = (value) => Math.max(0, Math.min(100, Math.round(value)));
 function hand(facet, { ask, value }, at, margin) {
   const wide = margin.r - 24;
   const label = make("span.value", { style: `width:${wide}px` }, make("b"), make("span.told"));
-  const knob = make("span.knob", make("i", { ariaHidden: "true" }, "⌃"), marker(ask.mark), make("i", { ariaHidden: "true" }, "⌄"));
+  const knob = make("span.knob", make("i.up"), marker(ask.mark), make("i.down"));
   const style = `inset-inline:${margin.l}px ${margin.r}px`;
   const about = { style, tabIndex: 0, role: "slider", "aria-label": ask.brief, "aria-valuemin": 0, "aria-valuemax": 100 };
   const place = tinted(ask.mark, make("div.hand", about, knob, label));

@@ -245,12 +245,16 @@ function draw() {
   place.dataset.lesson = data.key;
   place.classList.toggle("many", shown().length > MANY);
   place.setAttribute("aria-label", say("Lesson {number}: {title}", data));
-  place.querySelector(".where").textContent = say("Lesson {number} of {count}", data);
+  const at = say("step {number} of {count}", { number: step + 1, count: data.steps.length });
+  place.querySelector(".where").replaceChildren(say("Lesson {number} of {count}", data), make("span.at", ` · ${at}`));
   place.querySelector("h2").textContent = data.title;
   const list = place.querySelector("ol");
   const steps = shown().map(([one, index]) => stepPlace(one, index));
-  const count = data.steps.length;
-  if (steps.length < count) steps.push(make("li", make("span.number", String(steps.length + 1)), make("span.name", say("Run, and see"))));
+  const later = (text) => steps.push(make("li", make("span", String(steps.length + 1)), make("span.name", text)));
+  if (steps.length < data.steps.length) {
+    later(say("Run, and see"));
+    if (data.steps.at(-1).kind === "change") later(say("Change one thing"));
+  }
   list.replaceChildren(...steps);
   const state = STATES[data.outcome.state];
   if (state && !running() && !outcome) list.append(make("li", make("p.state", state)));
@@ -285,12 +289,13 @@ function arrive(value) {
 cliptta.lesson = function (element, props, watch) {
   place = element.querySelector(".lesson");
   watch("value", () => arrive(props.value));
-  const run = document.querySelector("#run");
+  let was = false;
   const turned = () => {
-    if (!data) return;
+    if (!data || was === running()) return;
+    was = running();
     draw();
     open();
   };
-  if (run) new MutationObserver(turned).observe(run, { attributes: true, attributeFilter: ["disabled"] });
+  new MutationObserver(turned).observe(document, { subtree: true, attributes: true, attributeFilter: ["disabled"] });
   arrive(props.value);
 };

@@ -181,9 +181,10 @@ kinds.answers = function (body) {
   });
   const heads = make("div.columns", { style: `height:${head}px` });
   const all = say("of {count}", { count: data.classes.length });
-  const brief = narrow || big || data.classes.length > 99; // no room for it in each column
+  const slim = column < 84; // in a lesson: no room for names
+  const brief = narrow || slim || big || data.classes.length > 99; // no room for it in each column
   retitle(body, brief ? [undefined, say("classes in use, of {count}", { count: data.classes.length })] : []);
-  heads.append(...methods.map((own, at) => columnHead(own, tables[at], names + at * column - 3, column, narrow, brief ? "" : all)));
+  heads.append(...methods.map((own, at) => columnHead(own, tables[at], names + at * column - 3, column, narrow || slim, brief ? "" : all)));
   const left = sizeOf(data) - known(data).length;
   const note = data.waits ? say("A square is one image, in its true class.") : data.labelled ? say("Full: right. Pale: wrong. Hollow: called something else.") : say("A square is one image.");
   const guess = [...guesses].map(([name, words]) => `▸ ${name}: ${words}.`);
@@ -207,7 +208,7 @@ kinds.answers = function (body) {
 };
 
 /** Pixels that the rows may take: fewer in a low window. */
-const answersHigh = (body) => (document.documentElement.matches(".embed") || (document.body.matches(".in-lesson") && matchMedia("(min-width: 900px)").matches) ? body.clientHeight - 88 * cliptta.type : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const answersHigh = (body) => (document.documentElement.matches(".embed") || document.body.matches(".in-lesson") ? body.clientHeight - 88 * cliptta.type : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {
