@@ -72,7 +72,7 @@ const levelLabel = (cliptta.levelLabel = (y, text, side = "right") => {
 
 /** Axes over the batches of the stream, with a mark at each shift and each change of settings; room for the ends. */
 function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
-  const every = Math.ceil(stream.batches / 12);
+  const every = Math.ceil(stream.batches / 10);
   const shapes = shiftMarks(stream);
   const notes = stream.changes.map(([batch, what], index) => {
     shapes.push(upright(batch + 0.5, { color: "@muted", width: 1.5, dash: "dash" }));

@@ -137,8 +137,7 @@ const starts = () => data.run && !outcome && data.steps[step].kind === "ask" && 
 function next() {
   if (starts()) return press(running() ? "#pause" : "#run");
   if (data.steps[step + 1]) return go(step + 1);
-  if (data.next) press(`#lesson-${data.next}`);
-  else press("#leave");
+  press(data.next ? `#lesson-${data.next}` : "#leave");
 }
 
 function tryOut(index) {
@@ -202,7 +201,7 @@ function stepPlace(one, index) {
   }
   const [lead, text, pressed] = body(one);
   pressed.forEach((each, at) => (each.dataset.key = `press-${at}`));
-  const parts = [lead ? make("h3", lead) : null, text[0] ? make("p", text) : null, pressed.length ? make("div.press", pressed) : null];
+  const parts = [lead ? make("h3", lead) : null, text.some(Boolean) ? make("p", text) : null, pressed.length ? make("div.press", pressed) : null];
   return make("li.now", { ariaCurrent: "step" }, number, make("div", parts));
 }
 

@@ -37,7 +37,10 @@ cliptta.depths = function (element) {
 cliptta.lessons = function () {
   const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(`gradio-app ${place}`));
   if (!button || !menu || menu.popover) return;
-  cliptta.menu(button, menu, () => menu.querySelector("button").focus());
+  cliptta.menu(button, menu, () => {
+    for (const one of menu.querySelectorAll("button")) one.toggleAttribute("data-done", cliptta.isDone(one.id.replace("lesson-", "")));
+    menu.querySelector("button").focus();
+  });
   menu.addEventListener("click", (event) => {
     if (!event.target.closest("button")) return;
     button.dataset.used = "yes"; // the lesson gets the focus

@@ -26,6 +26,7 @@ from cliptta_demo.page.layout.panels_with_buttons import (
 )
 from cliptta_demo.page.layout.sidebar import build_knobs, build_sidebar
 from cliptta_demo.page.layout.wires import Wires, connect_runs, pill, place
+from cliptta_demo.page.lessons.lesson import GROUPS
 from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.panels import stage
 from cliptta_demo.page.panels.declare import Panel
@@ -118,7 +119,12 @@ def _build_top(backbone: str) -> dict[str, Any]:
         parts["language"] = scripted("language", languages_html(), "window.cliptta.languages(element, trigger);")
     with gr.Column(elem_id="lessons"):
         scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons();")
-        parts["lessons"] = {lesson.key: pill(lesson.title, f"lesson-{lesson.key}") for lesson in LESSONS}
+        parts["lessons"] = {}
+        for group, words in GROUPS.items():
+            place(f"<h3>{say(words)}</h3>", f"lessons-{group}")
+            for lesson in (one for one in LESSONS if one.group == group):
+                words = say("{title} · {minutes} min", title=lesson.title, minutes=lesson.minutes)
+                parts["lessons"][lesson.key] = pill(words, f"lesson-{lesson.key}")
     parts["settings"].click(None, js="() => window.cliptta.showSettings()")
     parts["your_images"].click(None, js="() => window.cliptta.lead('#files button')")
     return parts

@@ -133,4 +133,5 @@ def _verdict(change: Change, session: Session, before: PastRun | None) -> dict[s
     now = session.snapshot.methods[change.of].accuracy
     known = found is not None and found.end is not None and now is not None
     more = f"{label} {found.end:.1%} → {now:.1%}" if known else ""
-    return {"words": f"{getattr(change, way) or usual}: {numbers}.", "more": more}
+    said = getattr(change, way) or f"{usual}."
+    return {"words": f"{said} {numbers[:1].upper()}{numbers[1:]}.", "more": more}
