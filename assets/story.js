@@ -54,7 +54,12 @@ function sentences({ told, alone }) {
 }
 
 const number = ([text, id]) =>
-  make("button.number", { title: say("Show where"), onclick: () => lightUp(id) }, text);
+  make("button.number", { title: say("Show where"), onclick: () => show(id) }, text);
+
+function show(id) {
+  document.querySelector("#story header button").click();
+  lightUp(id);
+}
 
 // A comma stays with its number: a button lets a line break on either side.
 const stop = (part) => (typeof part === "string" && part.match(/^[.,;:]/)?.[0]) || "";
@@ -82,6 +87,7 @@ function heading({ losses, step, batch }) {
 }
 
 kinds.story = function (body, data) {
+  cliptta.instead(body, say("as a picture"), false);
   if (!body.querySelector(".story")) body.append(make("div.story"));
   const holder = body.querySelector(".story");
   holder.hidden = !data.losses;

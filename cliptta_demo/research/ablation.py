@@ -1,6 +1,7 @@
 """The work of the ``ablation`` command: which term of CLIPTTA's loss does what."""
 
 import argparse
+import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -145,6 +146,24 @@ def ablation_page(outcomes: pd.DataFrame) -> str:
         table[TERMS] = table[TERMS].replace({1: "on", 0: "–", "none": "–"})
         parts += [f"### {setting[0].upper()}{setting[1:]}", markdown(table)]
     return "\n\n".join(parts) + "\n"
+
+
+def ablation_numbers(outcomes: pd.DataFrame) -> str:
+    """What the page draws of it, as JSON text, see :class:`.page.panels.ablated.Ablated`: setting → its numbers."""
+    keys, found = {title: key for key, (title, _) in ABLATED.items()}, {}
+    for setting, own in outcomes.groupby("setting", sort=False):
+        by, each = own.groupby(TERMS, sort=False), gains(own).loc[setting]
+        bare, whole = (each.loc[tuple(terms)] for terms in (BARE, WHOLE))
+        rows = [
+            {"objective": terms[0], "regulariser": int(terms[1]), "memory": int(terms[2])}
+            | {"gain": round(100 * values.mean(), 2), "margin": round(100 * margin_of(values), 2)}
+            | {"collapsed": int(by.collapsed.sum()[terms]), "runs": int(by.size()[terms])}
+            | {"above": is_told(values - bare) and bool(values.mean() > bare.mean()), "like": not is_told(values - whole)}
+            for terms, values in each.iterrows()
+        ]
+        before = round(100 * own.drop_duplicates(STREAM).before.mean(), 2)
+        found[keys[setting]] = {"before": before, "seeds": own.seed.nunique(), "rows": rows}
+    return json.dumps(found).replace(" {", "\n {") + "\n"
 
 
 def points(values: pd.Series) -> str:

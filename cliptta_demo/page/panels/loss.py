@@ -1,24 +1,23 @@
 """The panels inside the loss: every image of the batch against every pseudo-caption of it, what each method asks of the
-batch, and a toy of three classes and two losses.
+batch, and an image's way to a loss and back.
 """
 
 import base64
-import logging
 from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.recorded import with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.insight import TOY_LOSSES, caption_matrix, toy_paths
+from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.snapshot import BatchView, LiveStep
-from cliptta_demo.languages import Text, say
-from cliptta_demo.page.panels.declare import Method, Panel, entries, entries_of
+from cliptta_demo.languages import Text
+from cliptta_demo.page.panels.declare import Method, Panel, entries_of
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.words.texts import FAILED
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
 
@@ -90,11 +89,8 @@ def matrix_data(session: Session) -> Matrix:
 
 MATRIX = Panel(
     "matrix",
-    Text("Inside the loss: the batch matrix"),
-    Text(
-        "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
-        "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
-    ),
+    Text("The batch, as the loss sees it"),
+    Text("Row: an image. Column: a caption of the batch. Bright: they fit."),
     matrix_data,
 )
 
@@ -168,42 +164,37 @@ def story_data(session: Session, live: LiveStep | None = None) -> Story:
 STORY = Panel(
     "story",
     Text("What each loss asks for"),
-    Text(
-        "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
-        "normalisation layers so that the sum falls."
-    ),
+    "",
     story_data,
     live=True,
 )
 
 
-log = logging.getLogger(__name__)
+class Way(TypedDict):
+    """What is said of an image's way to a loss and back.
 
-
-def toy(question: Any) -> dict[str, Any]:
-    """The toy's server side: paths of the dragged points under both losses, or a sentence that says what is wrong.
-
-    ``question`` is ``{"points": [[p, p, p], …], "steps": n}``, unchecked, as a browser sent it.
+    Attributes:
+        method: whose way it is, "" where no method of the run learns from a batch; steps: of it on each batch.
+        caption: the first prompt template, with ``{}`` in the place of the class.
     """
-    asked = question if isinstance(question, dict) else {}
-    try:
-        paths = toy_paths(asked.get("points"), asked.get("steps", 40), rate=0.25)
-        return {name: np.round(path, 4).tolist() for name, path in paths.items()}
-    except UserError as error:
-        return {"error": str(error)}
-    except Exception:
-        log.exception("the toy failed")
-        return {"error": say(FAILED)}
+
+    method: str
+    steps: int
+    caption: str
 
 
-TOY = Panel(
-    "toy",
-    Text("Three classes, two losses"),
-    Text(
-        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
-        "keys; arrows show where each loss pulls. "
-        "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."
-    ),
-    waiting=entries(TOY_LOSSES),
-    server=toy,
-)
+def way_data(session: Session) -> Way:
+    """Of CLIPTTA, or else of the first method that moves weights for a whole batch."""
+    settings, templates = session.recipe.settings, session.recipe.templates
+    losses = {name: bool(own.losses) for name, own in session.snapshot.methods.items()}
+    learners = [name for name in (*TOLD, *settings.methods) if losses.get(name) and METHODS[name].by_window]
+    method = learners[0] if learners else ""
+    chosen = with_chosen(settings, method)
+    return {
+        "method": method,
+        "steps": getattr(chosen.own.get(method), "steps", chosen.adaptation.steps),
+        "caption": (templates or DEFAULT_TEMPLATES)[0].rstrip("."),
+    }
+
+
+PATH = Panel("path", Text("The way of an image"), draw=way_data)
