@@ -60,7 +60,7 @@ function matrixPlace() {
 /** A button in a panel's head that puts another panel in its place. */
 cliptta.instead = function (body, label, show) {
   const header = body.closest(".panel").querySelector("header");
-  if (header.querySelector("button")) return;
+  if (!header || header.querySelector("button")) return;
   const onclick = () => {
     const why = document.querySelector("#why");
     why.classList.toggle("numbers", show);

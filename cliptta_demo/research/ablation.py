@@ -149,19 +149,27 @@ def ablation_page(outcomes: pd.DataFrame) -> str:
 
 
 def ablation_numbers(outcomes: pd.DataFrame) -> str:
-    """What the page draws of it, as JSON text, see :class:`.page.panels.ablated.Ablated`: setting → its numbers."""
+    """What the page draws of it, as JSON text: stream → zero-shot's accuracy in per cent, seeds, rows.
+
+    A row: objective ("" for none), regulariser and memory (0 or 1); gain over zero-shot in points and half of its
+    interval; how many runs collapsed; ``above``: whether it can be told to gain more than entropy alone, ``like``:
+    whether it can't be told from all of CLIPTTA.
+    """
     keys, found = {title: key for key, (title, _) in ABLATED.items()}, {}
     for setting, own in outcomes.groupby("setting", sort=False):
         by, each = own.groupby(TERMS, sort=False), gains(own).loc[setting]
         bare, whole = (each.loc[tuple(terms)] for terms in (BARE, WHOLE))
         rows = [
-            {"objective": terms[0], "regulariser": int(terms[1]), "memory": int(terms[2])}
-            | {"gain": round(100 * values.mean(), 2), "margin": round(100 * margin_of(values), 2)}
+            {"objective": terms[0].replace("none", ""), "regulariser": int(terms[1]), "memory": int(terms[2])}
+            | {"gain": round(100 * values.mean(), 4), "margin": round(100 * margin_of(values), 4)}
             | {"collapsed": int(by.collapsed.sum()[terms]), "runs": int(by.size()[terms])}
-            | {"above": is_told(values - bare) and bool(values.mean() > bare.mean()), "like": not is_told(values - whole)}
+            | {
+                "above": is_told(values - bare) and bool(values.mean() > bare.mean()),
+                "like": not is_told(values - whole),
+            }
             for terms, values in each.iterrows()
         ]
-        before = round(100 * own.drop_duplicates(STREAM).before.mean(), 2)
+        before = round(100 * own.drop_duplicates(STREAM).before.mean(), 4)
         found[keys[setting]] = {"before": before, "seeds": own.seed.nunique(), "rows": rows}
     return json.dumps(found).replace(" {", "\n {") + "\n"
 

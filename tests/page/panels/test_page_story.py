@@ -26,13 +26,24 @@ def labelled():
     return run(labelled_source())
 
 
-def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, drawn) -> None:
+SPOKEN = """data => {
+    const body = cliptta.make("div", { className: "body" });
+    const head = cliptta.make("header", cliptta.make("h2"));
+    document.querySelector(".panel").replaceChildren(head, body);
+    cliptta.kinds.matrix(body, data);
+    return [...body.querySelectorAll("canvas")].map(canvas => canvas.getAttribute("aria-label"));
+}"""
+
+
+def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, drawn, scripts) -> None:
     session = labelled[0]
     story, matrix = story_data(session), matrix_data(session)
     used, own, entropy, alone = drawn("story", story, ".number")
     facts = dict(zip(METHODS, drawn("matrix", matrix, ".reading"), strict=True))
-    assert facts["cliptta"] == f"{used} captions in use · row entropy {entropy} of 2.08 · own caption {own}"
-    assert facts["tent"].startswith(f"{alone} captions in use")
+    spoken = dict(zip(METHODS, scripts(SPOKEN, matrix), strict=True))
+    assert f"{used} captions in use · row entropy {entropy} of 2.08 · own caption {own}." in spoken["cliptta"]
+    assert facts["cliptta"] == f"{used} captionsown caption {own.replace('%', ' %')}"
+    assert facts["tent"].startswith(f"{alone} captions")
     assert [one["method"] for one in story["losses"]] == ["tent", "cliptta"]
     values = iter(drawn("story", story, "dd"))
     for one in story["losses"]:
