@@ -82,7 +82,7 @@ def test_switches_build_losses_and_light_their_bars(visit):
     show(page, "why")
     page.wait_for_function(END)
     assert on(page) == ["contrastive", "regulariser", "memory"]
-    lit = "#terms .bars .on"
+    lit = "#terms li.on"
     assert "CLIPTTA" in page.inner_text(lit)
     before = page.locator("#toy .end").evaluate_all("all => all.map(end => end.getAttribute('transform'))")
     turn(page, "memory")
@@ -98,7 +98,7 @@ def test_switches_build_losses_and_light_their_bars(visit):
     turn(page, "regulariser")
     assert page.evaluate(LABELS)[1].startswith("TENT + regulariser: ")
     turn(page, "memory")  # a row of its own, below the others
-    assert page.locator("#terms .bars li").last.inner_text().startswith("entropy + regulariser + memory")
+    assert page.locator("#terms li").last.inner_text().startswith("entropy + regulariser + memory")
     for name in on(page):
         turn(page, name)
     assert on(page) == []

@@ -106,7 +106,7 @@ def test_the_headline_says_what_the_record_can_tell(drawn, name: str, headline: 
         row for row in data["rows"] if (row["objective"], row["regulariser"], row["memory"]) == ("entropy", 0, 0)
     )
     assert f"{fell['collapsed']} of {fell['runs']} runs of TENT" in drawn("finding", data, "p")[0]
-    first = drawn("terms", {}, ".bars .gain")[0]
+    first = drawn("terms", {}, ".ablated li small")[0]
     assert first.replace("−", "-").startswith(f"{fell['gain']:+.1f} ±{fell['margin']:.1f}")
 
 
