@@ -1,21 +1,14 @@
 // The batch as the loss sees it: each image against each caption of the batch, on a canvas.
 
-/** "#rrggbb" → [r, g, b]. */
-const rgb = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-
-/** Bright is what fits, in every theme: a canvas has the colours of the dark one. */
+/** Bright is what fits, in every theme: a canvas has the colours of the dark one, its own over the ground. */
 function paint(canvas, matrix, size) {
   canvas.width = canvas.height = size;
-  const cells = Uint8Array.from(atob(matrix.cells), (letter) => letter.charCodeAt(0));
-  const style = getComputedStyle(canvas);
-  const [low, high] = ["--field", `--m-${matrix.mark.colour}`].map((name) => rgb(style.getPropertyValue(name).trim() || "#888888"));
   const context = canvas.getContext("2d");
-  const image = context.createImageData(size, size);
-  cells.forEach((cell, index) => {
-    const mixed = low.map((value, channel) => value + (cell / 255) * (high[channel] - value));
-    image.data.set([...mixed, 255], 4 * index);
+  context.fillStyle = getComputedStyle(canvas).getPropertyValue(`--m-${matrix.mark.colour}`);
+  Array.from(atob(matrix.cells), (letter, index) => {
+    context.globalAlpha = letter.charCodeAt(0) / 255;
+    context.fillRect(index % size, Math.floor(index / size), 1, 1);
   });
-  context.putImageData(image, 0, 0);
 }
 
 /** The class of a row, and where one ends and the next begins. */
@@ -84,13 +77,8 @@ kinds.matrix = function (body, data) {
     const canvas = place.querySelector("canvas");
     canvas.setAttribute("aria-label", say("{label}: image by pseudo-caption matrix. {facts}.", { label: matrix.label, facts }));
     paint(canvas, matrix, data.rows.length);
-    place.querySelector(".lines").replaceChildren(
-      ...bordersOf(data).flatMap((row) => {
-        const at = `${(100 * row) / data.rows.length}%`;
-        const across = make("i", { style: `top:${at};left:0;right:0;height:1px` });
-        return [across, make("i", { style: `left:${at};top:0;bottom:0;width:1px` })];
-      }),
-    );
+    const line = (side, row) => make("i", { style: `${side}:${(100 * row) / data.rows.length}%` });
+    place.querySelector(".lines").replaceChildren(...bordersOf(data).flatMap((row) => [line("top", row), line("left", row)]));
     place.querySelector(".reading").replaceChildren(...briefly(matrix, data));
   });
 };

@@ -88,20 +88,16 @@ function heading({ losses, step, batch }) {
 
 kinds.story = function (body, data) {
   cliptta.instead(body, say("as a picture"), false);
-  if (!body.querySelector(".story")) body.append(make("div.story"));
-  const holder = body.querySelector(".story");
-  holder.hidden = !data.losses;
   emptied(body, data.losses ? "" : say("The terms of each loss appear here, with their values at each step."));
-  const told = data.losses ? sentences(data) : [];
-  const words = JSON.stringify(told);
-  if (holder.dataset.words !== words) {
-    holder.dataset.words = words;
-    holder.querySelector("ol")?.remove();
-    const lines = told.map((parts) => make("li", make("p", ...line(parts))));
-    if (lines.length) holder.prepend(make("ol", ...lines));
-  }
-  holder.querySelector(".losses")?.remove();
-  holder.querySelector(".when")?.remove();
+  if (!body.querySelector(".story")) body.append(make("div.story", make("ol"), make("h3.when"), make("div.losses")));
+  const story = body.querySelector(".story");
+  story.hidden = !data.losses;
   if (!data.losses) return;
-  holder.append(make("h3.when", heading(data)), make("div.losses", ...data.losses.map(loss)));
+  const told = sentences(data);
+  const words = JSON.stringify(told);
+  const [list, when, losses] = story.children;
+  if (story.dataset.words !== words) list.replaceChildren(...told.map((parts) => make("li", ...line(parts)))); // keeps the focus
+  story.dataset.words = words;
+  when.textContent = heading(data);
+  losses.replaceChildren(...data.losses.map(loss));
 };
