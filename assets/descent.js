@@ -34,7 +34,7 @@ function regulariser(rows) {
 
 /** `steps` + 1 positions of the points, rows of probabilities; the rate times their number, since losses are means. */
 cliptta.descent = function (points, terms, steps = 60, rate = 0.5) {
-  const losses = [{ entropy, contrastive }[terms.objective], terms.regulariser && regulariser].filter(Boolean);
+  const losses = [terms.entropy && entropy, terms.contrastive && contrastive, terms.regulariser && regulariser].filter(Boolean);
   let logits = points.map((point) => point.map((value) => Math.log(Math.max(value, 1e-3))));
   return [...Array(steps + 1)].map(() => {
     const position = logits.map(softmax);

@@ -1,12 +1,8 @@
 // Eight images, three classes: two losses move the same predictions, in triangles whose corners are certain.
 const CORNERS = [[150, 24], [20, 249], [280, 249]];
-const PLACES = [[150, 15, "middle"], [0, 257, "start"], [300, 257, "end"]];
+const PLACES = [[150, 15, "middle"], [0, 272, "start"], [300, 272, "end"]];
 const NAMES = [say("cat"), say("dog"), say("car")];
-const PRESETS = [
-  [say("all lean one way"), [[0.5, 0.3], [0.44, 0.36], [0.46, 0.2], [0.6, 0.22], [0.42, 0.3], [0.52, 0.14], [0.55, 0.33], [0.4, 0.37]]],
-  [say("one against many"), [[0.5, 0.3], [0.46, 0.34], [0.48, 0.22], [0.58, 0.24], [0.44, 0.32], [0.36, 0.42], [0.54, 0.2], [0.47, 0.27]]],
-  [say("mixed"), [[0.56, 0.3], [0.44, 0.38], [0.5, 0.16], [0.26, 0.5], [0.38, 0.46], [0.16, 0.52], [0.22, 0.26], [0.14, 0.34]]],
-].map(([name, points]) => [name, points.map(([a, b]) => [a, b, 1 - a - b])]);
+const PRESETS = [say("all lean one way"), say("one against many"), say("mixed")];
 const STEPS = 60;
 const PACE = 45; // milliseconds a step
 const KEYS = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
@@ -30,18 +26,17 @@ function probabilities(x, y) {
 function outcome(own, path) {
   const terms = cliptta.termsInWords(own);
   const [before, ends] = [path[0], path.at(-1)].map(counts);
-  const far = path.at(-1).flatMap((point, index) => point.map((share, kind) => Math.abs(share - path[0][index][kind])));
+  const far = path.at(-1).flatMap((point, index) => point.map((share, kind) => share - path[0][index][kind]));
   if (!terms) return say("no loss: nothing moves");
   if (Math.max(...far) < 0.02) return say("{terms}: with one caption for all, they stand still", { terms });
   const used = (each) => each.filter(Boolean).length;
   if (used(ends) === 1) return say("{terms}: all eight end as {name}", { terms, name: NAMES[ends.findIndex(Boolean)] });
   if (used(ends) === used(before)) return `${terms}: ${listed(ends).filter((_, kind) => ends[kind]).join(", ")}`;
-  const unsure = path.at(-1).some((point) => Math.max(...point) < 0.6);
-  return unsure ? say("{terms}: they part, and stay unsure", { terms }) : say("{terms}: they part", { terms });
+  return say("{terms}: they part", { terms });
 }
 
-function build(body) {
-  let points = PRESETS[0][1];
+function build(body, batches) {
+  let points = batches[0];
   let frame = 0;
   let playing = 0;
   let chosen = 0; // the point that the arrow keys move
@@ -76,7 +71,7 @@ function build(body) {
     const now = counts(path[frame]);
     svg.querySelectorAll("text").forEach((text, kind) => (text.textContent = `${NAMES[kind]} ${now[kind]}`));
     const label = own?.label ?? say("your loss");
-    svg.setAttribute("aria-label", `${label}: ${listed(now).join(", ")}`);
+    svg.ariaLabel = `${label}: ${listed(now).join(", ")}`;
     svg.setAttribute("aria-description", say("Arrow keys move point {point} of {all}, space takes the next.", { point: chosen + 1, all: points.length }));
     figure.classList.toggle("none", !own);
     if (own) tinted(own.mark, figure);
@@ -99,7 +94,7 @@ function build(body) {
 
   function compute(next = points) {
     points = next;
-    [{ objective: "entropy" }, { ...cliptta.chosenTerms }].forEach((terms, index) => Object.assign(sides[index], { terms, path: cliptta.descent(points, terms, STEPS) }));
+    [{ entropy: 1 }, { ...cliptta.chosenTerms }].forEach((terms, index) => Object.assign(sides[index], { terms, path: cliptta.descent(points, terms, STEPS) }));
   }
 
   function play() {
@@ -113,10 +108,7 @@ function build(body) {
     if (!frame) playing = requestAnimationFrame(tick);
   }
 
-  function begin(next) {
-    compute(next);
-    play();
-  }
+  const begin = (next) => play(compute(next));
 
   /** Puts a point's beginning elsewhere; where it ends follows at once. */
   function put(index, x, y) {
@@ -149,26 +141,22 @@ function build(body) {
   }
 
   const sides = [side(), side()];
-  const presets = choices(say("Where they begin"), PRESETS.map(([name], index) => [index, name]), 0, (index) => begin(PRESETS[index][1]));
+  const presets = choices(say("Where they begin"), PRESETS.map((name, index) => [index, name]), 0, (index) => begin(batches[index]));
   body.append(
     make("div.triangles", sides.map(({ figure }) => figure)),
-    make("div.toy-bar", make("button.play", { onclick: play }, say("Play")), slider, step, presets),
+    make("div.toy-bar", make("button.play", { onclick: play }, `▶ ${say("Play")}`), slider, step, presets),
   );
   compute();
   draw();
-  const arrive = (entries, observer) => {
-    if (!entries.some((entry) => entry.isIntersecting)) return;
-    observer.disconnect();
-    play();
-  };
+  const arrive = ([{ isIntersecting }], observer) => isIntersecting && play(observer.disconnect());
   new IntersectionObserver(arrive, { threshold: 0.5 }).observe(sides[0].svg);
   return begin;
 }
 
-kinds.toy = function (body) {
-  if (!cliptta.methodOf.known()) return;
+kinds.toy = function (body, data) {
+  if (!cliptta.methodOf({ entropy: 1 })) return; // the names have not come yet
   const terms = JSON.stringify(cliptta.chosenTerms);
-  if (!body.begin) body.begin = build(body);
+  if (!body.begin) body.begin = build(body, data.batches.map((batch) => batch.map(([a, b]) => [a, b, 1 - a - b])));
   else if (body.terms !== terms) body.begin();
   body.terms = terms;
 };

@@ -122,8 +122,6 @@ def test_a_short_run_finishes_and_each_panel_tells_of_it(page):
     frames = page.locator("#matrix canvas")
     assert frames.evaluate_all("all => all.map(c => c.width)") == [16] * 3
     assert re.search(r"\d+ of 12 captions", page.inner_text("#matrix .reading >> nth=0"))
-    frames.nth(2).hover(position={"x": 20, "y": 20})
-    assert "of the row's best fit" in page.inner_text("#matrix .reading >> nth=2")
     show(page, "watch")
     colour = "document.querySelector('#accuracy .plot').layout.font.color"
     light = page.evaluate(colour)
@@ -156,10 +154,6 @@ def look_at_one(page):
     assert page.inner_text(".bubble b") == page.inner_text("#sidebar a.term >> nth=0")
     page.keyboard.press("Escape")
     page.evaluate("cliptta.showSettings(false)")
-    show(page, "why")
-    page.click("#matrix header button")  # what each loss asks for, in its place
-    page.click("#story .number >> nth=0")
-    page.wait_for_selector("#answers.lit", state="visible")  # on Watch
 
 
 def test_strangers_bring_auroc_and_fpr95(page):

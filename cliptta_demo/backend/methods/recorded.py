@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from cliptta_demo.backend.declare import Declared
 from cliptta_demo.backend.settings import RunSettings
@@ -96,6 +96,22 @@ def measured() -> Mapping[str, Measured]:
 
 ABLATED_FILE = Path(__file__).parent / "ablated.json"
 FEW = 8  # images in a batch: to as many, batches of 4 are nearer than those of 16
+
+
+class Combination(TypedDict):
+    """What one combination of terms does on a stream, see :func:`.research.ablation.ablation_numbers`."""
+
+    entropy: int
+    contrastive: int
+    regulariser: int
+    memory: int
+    method: str
+    gain: float
+    margin: float
+    collapsed: int
+    runs: int
+    above: bool
+    like: bool
 
 
 @cache

@@ -4,7 +4,8 @@ whose points the losses move.
 
 from typing import TypedDict
 
-from cliptta_demo.backend.methods.recorded import ablated, nearest_ablation
+from cliptta_demo.backend.methods.recorded import Combination, ablated, nearest_ablation
+from cliptta_demo.backend.run.insight import SMALL_BATCHES
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.panels.declare import Method, Panel, entries
 from cliptta_demo.page.session.state import Session
@@ -17,27 +18,13 @@ STREAMS = {
 }
 
 
-class Row(TypedDict):
-    """One combination of terms, see :func:`.research.ablation.ablation_numbers`."""
-
-    objective: str
-    regulariser: int
-    memory: int
-    gain: float
-    margin: float
-    collapsed: int
-    runs: int
-    above: bool
-    like: bool
-
-
 class Ablated(TypedDict):
-    """One stream's record, see there; ``methods``: that a combination may be."""
+    """One stream's record; ``methods``: that a combination may be."""
 
     stream: str
     before: float
     seeds: int
-    rows: list[Row]
+    rows: list[Combination]
     methods: list[Method]
 
 
@@ -52,5 +39,8 @@ def ablated_data(session: Session | None = None) -> Ablated:
 FINDING = Panel("finding", Text("What keeps answers apart"), draw=ablated_data, waiting=ablated_data)
 TERMS = Panel("terms", Text("Build the loss"))
 TOY = Panel(
-    "toy", Text("Eight images, three classes"), Text("A corner is certain; hollow is where each began. Drag one.")
+    "toy",
+    Text("Eight images, three classes"),
+    Text("A corner is certain; hollow is where each began. Drag one."),
+    waiting={"batches": SMALL_BATCHES},
 )
