@@ -30,7 +30,7 @@ function loss(own, called) {
   const terms = Object.entries(own.terms);
   const rows = terms.map(([term, value]) => row(called[term]?.[0] ?? term, value, { title: called[term]?.[1] ?? "" }));
   if (rows.length > 1) rows.push(row(say("sum"), terms.reduce((sum, [, value]) => sum + value, 0), { className: "sum" }));
-  return tinted(own.mark, make("section", { title: own.sentence }, make("h3", who(own)), make("dl", rows)));
+  return tinted(own.mark, make("section.loss", { title: own.sentence }, make("h3", who(own)), make("dl", rows)));
 }
 
 function heading({ losses, step, batch }) {
