@@ -1,7 +1,7 @@
 // One batch at a time: every batch that came is remembered here, and pointing at one on a curve shows it elsewhere.
 const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
 const CURVES = ["accuracy", "entropy"];
-const WATCHED = ["sentence", "words", "answers", "pager"];
+const WATCHED = ["sentence", "words", "answers", "path", "pager"];
 const LINKED = ["gallery", ...WATCHED, ...CURVES];
 
 let history, latest, pinned;

@@ -16,7 +16,11 @@ function likeliest(name) {
   return tinted(method.mark, make("section", make("h3", who(method)), make("ol", ...rows)));
 }
 
+/** The image of a batch that was looked at last; at first the first. */
+cliptta.imageLookedAt = () => index;
+
 function draw() {
+  redraw("path");
   const addresses = cliptta.addresses(data);
   const pictures = [[say("as the models saw it"), addresses.seen], [say("before the corruption"), addresses.clean]].filter(([, address]) => address);
   const frames = pictures.map(([words, address]) => {

@@ -1,12 +1,13 @@
 // A figure as plain SVG, at once: Plotly is large, and takes the place when it has come.
 const MARGIN = { l: 44, r: 10, t: 10, b: 36 };
-const SHAPES = {
+const SHAPES = (cliptta.symbols = {
   circle: "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
   square: "M-3.5-3.5h7v7h-7z",
   diamond: "M0-5 5 0 0 5-5 0z",
   "triangle-up": "M0-5 5 4H-5z",
   "triangle-down": "M0 5 5-4H-5z",
-};
+  hexagon: "M0-4.6 4-2.3v4.6L0 4.6-4 2.3v-4.6z",
+});
 const DASHES = { dot: "2 3", dash: "7 4", dashdot: "7 3 2 3", longdash: "10 4" };
 const FEW = 6; // numbers along an axis
 

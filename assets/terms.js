@@ -1,5 +1,5 @@
 // Words of the field: where one stands in a text, pointing at it, a tap or Enter shows its sentence from the glossary.
-const PLACES = ".masthead > p, .sentence:not(summary *), .facts, .footnote, .matrix .reading, .story p, .lesson p, #sidebar .block [class*=info]:not(span)";
+const PLACES = ".masthead > p, .sentence:not(summary *), .facts, .footnote, .matrix .reading, .lesson p, #sidebar .block [class*=info]:not(span)";
 const SOON = 300; // milliseconds that a pointer rests before a sentence comes or goes
 
 let words = null; // word → the glossary's entry

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 from paths import ROOT
 
+from cliptta_demo.backend.methods.recorded import ABLATED_FILE
 from cliptta_demo.languages import FOLDER, gather
 from cliptta_demo.research import ablation, claims, gallery, ranking
 from cliptta_demo.research.claims import Record
@@ -36,6 +37,7 @@ TEXTS: dict[Path, Callable[[], str]] = {
     DOCS / "settings.md": settings_page,
     DOCS / "claims.md": lambda: claims.to_markdown(Record(read_streams(DOCS / claims.RECORD_FILE))),
     DOCS / "ablation.md": lambda: ablation.ablation_page(read_streams(DOCS / "ablation.csv")),
+    ABLATED_FILE: lambda: ablation.ablation_numbers(read_streams(DOCS / "ablation.csv")),
     GALLERY / "ranking.md": lambda: ranking.ranking_page(streams()),
     gallery.MEASURED_FILE: lambda: gallery.measured_of(streams()),
     gallery.RANKING: lambda: gallery.ranking_json(streams()),

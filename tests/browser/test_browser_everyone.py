@@ -204,30 +204,6 @@ def test_colours_that_the_system_forces_leave_shapes(page: Page) -> None:
     page.emulate_media(forced_colors="none")
 
 
-def test_each_press_on_follow_the_arrows_moves_the_points(page: Page) -> None:
-    page.click("#tab-why")
-    for _ in range(10):  # a frame's time may lie before the press or after it
-        page.click("#toy button:has-text('All lean one way')")
-        page.wait_for_selector("#toy .trail", state="attached")
-        first = page.locator("#toy .point >> nth=0")
-        start = first.get_attribute("cx")
-        page.click("#toy button:has-text('Follow the arrows')")
-        page.wait_for_function("at => document.querySelector('#toy .point').getAttribute('cx') !== at", arg=start)
-
-
-def test_the_toys_points_move_by_arrow_keys(page: Page) -> None:
-    page.wait_for_selector("#toy .trail", state="attached")
-    toy = page.locator("#toy .triangle > svg").nth(1)
-    toy.focus()
-    before = toy.get_attribute("aria-label")
-    page.keyboard.press("Space")
-    for key in ["ArrowDown"] * 12 + ["ArrowLeft"] * 12:
-        page.keyboard.press(key)
-    assert "point 2 of 8" in toy.get_attribute("aria-description")
-    assert (before, toy.get_attribute("aria-label")) == ("CLIPTTA: 8 cat, 0 dog, 0 car", "CLIPTTA: 7 cat, 1 dog, 0 car")
-    page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
-
-
 def cameras(page, server: str, wanted: int) -> None:
     """Waits until so many are at work on the server."""
     for _ in range(10 * PATIENCE):

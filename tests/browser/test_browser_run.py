@@ -42,25 +42,6 @@ def test_the_page_opens_with_a_finished_example(page):
             assert page.get_attribute(".colophon a:not(.term)", "href") == "https://arxiv.org/abs/2507.14312"
 
 
-def test_the_toy_answers_a_dragged_point(page):
-    show(page, "why")
-    page.locator("#toy").scroll_into_view_if_needed()
-    page.wait_for_selector("#toy .trail", state="attached")
-    ends = "() => [...document.querySelectorAll('#toy svg[aria-label]')].map(s => s.getAttribute('aria-label'))"
-    assert page.evaluate(ends) == ["TENT: 8 cat, 0 dog, 0 car", "CLIPTTA: 8 cat, 0 dog, 0 car"]
-    trails = "() => [...document.querySelectorAll('#toy .trail')].map(t => t.getAttribute('marker-end').length > 0)"
-    assert page.evaluate(trails) == [True] * 8 + [False] * 8  # CLIPTTA stands still where all captions are one
-    point = page.locator("#toy .triangle .point").nth(8).bounding_box()  # CLIPTTA's first point, towards "dog"
-    page.mouse.move(point["x"] + 5, point["y"] + 5)
-    page.mouse.down()
-    page.mouse.move(point["x"] - 25, point["y"] + 70, steps=5)
-    page.mouse.up()
-    page.wait_for_function("() => document.querySelectorAll('#toy .trail').length === 16")
-    assert page.evaluate(ends)[1] == "CLIPTTA: 7 cat, 1 dog, 0 car"
-    assert all(page.evaluate(trails)[8:9])  # with a second caption in the batch there is something to tell apart
-    show(page, "watch")
-
-
 def test_run_zoom_pause_step_and_reset(page):
     small(page, batches=200)  # it must not end before it is paused, however slow this browser
     step(page)
@@ -140,9 +121,7 @@ def test_a_short_run_finishes_and_each_panel_tells_of_it(page):
     show(page, "why")
     frames = page.locator("#matrix canvas")
     assert frames.evaluate_all("all => all.map(c => c.width)") == [16] * 3
-    assert re.search(r"\d+ of 12 captions in use", page.inner_text("#matrix .reading >> nth=0"))
-    frames.nth(2).hover(position={"x": 20, "y": 20})
-    assert "of the row's best fit" in page.inner_text("#matrix .reading >> nth=2")
+    assert re.search(r"\d+ of 12 captions", page.inner_text("#matrix .reading >> nth=0"))
     show(page, "watch")
     colour = "document.querySelector('#accuracy .plot').layout.font.color"
     light = page.evaluate(colour)
@@ -175,9 +154,6 @@ def look_at_one(page):
     assert page.inner_text(".bubble b") == page.inner_text("#sidebar a.term >> nth=0")
     page.keyboard.press("Escape")
     page.evaluate("cliptta.showSettings(false)")
-    show(page, "why")
-    page.click("#story .number >> nth=0")
-    page.wait_for_selector("#answers.lit", state="visible")  # on Watch
 
 
 def test_strangers_bring_auroc_and_fpr95(page):

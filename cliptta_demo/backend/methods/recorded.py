@@ -1,4 +1,4 @@
-"""What was measured of each method, with the built-in model, and recorded in two files beside this one.
+"""What was measured of each method, with the built-in model, and recorded in three files beside this one.
 
 The rate and the steps that were chosen for it, for a fair fight (``python -m cliptta_demo choose``): on the four
 held-out corruptions, never on one of the fifteen that tables report. A rate is kept as a share of the backbone's own,
@@ -6,6 +6,8 @@ or of the method's where it has one, so that it means something for other backbo
 
 What it gained in the tables of the gallery (``python -m cliptta_demo gallery``): the mean over the fifteen corruptions
 at two severities, the built-in pictures and CIFAR-10, each method at its own rate. What its fame is worth here.
+
+What each term of CLIPTTA's loss does, on four streams (``python -m cliptta_demo ablation``; docs/ablation.md).
 """
 
 import json
@@ -13,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from cliptta_demo.backend.declare import Declared
 from cliptta_demo.backend.settings import RunSettings
@@ -90,3 +92,36 @@ class Measured:
 def measured() -> Mapping[str, Measured]:
     """By the methods' names; those that have not run on all of these tables have none."""
     return {name: Measured(**values) for name, values in json.loads(MEASURED_FILE.read_text())["methods"].items()}
+
+
+ABLATED_FILE = Path(__file__).parent / "ablated.json"
+FEW = 8  # images in a batch: to as many, batches of 4 are nearer than those of 16
+
+
+class Combination(TypedDict):
+    """What one combination of terms does on a stream, see :func:`.research.ablation.ablation_numbers`."""
+
+    entropy: int
+    contrastive: int
+    regulariser: int
+    memory: int
+    method: str
+    gain: float
+    margin: float
+    collapsed: int
+    runs: int
+    above: bool
+    like: bool
+
+
+@cache
+def ablated() -> Mapping[str, dict[str, Any]]:
+    """DATASET-BATCHSIZE → what :func:`.research.ablation.ablation_numbers` tells of the stream."""
+    return json.loads(ABLATED_FILE.read_text())
+
+
+def nearest_ablation(dataset: str, batch_size: int) -> str:
+    """The stream of :func:`ablated` that is most like one's own; of other images than these the pictures'."""
+    if dataset == "pictures" and batch_size <= FEW:
+        return "pictures-4"
+    return next((name for name in ablated() if name.rpartition("-")[0] == dataset != "pictures"), "pictures-16")

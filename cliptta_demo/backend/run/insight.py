@@ -1,20 +1,16 @@
-"""Looks inside the loss: the batch matrix that CLIPTTA sees, and the two losses on a toy that fits on paper."""
+"""A look inside the loss: the batch matrix that CLIPTTA sees."""
 
-from collections.abc import Callable, Sequence
+from typing import TypedDict
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from cliptta_demo.backend.declare import check_number
-from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.methods.losses import mean_entropy, pseudo_captions, soft_contrastive
-
-TOY_CLASSES = 3
-TOY_LOGIT_SCALE = 100.0  # CLIP's; the toy's logits are drawn as they are, so it cancels out
-LARGEST_TOY = 60
-SMALLEST_PROBABILITY = 1e-3
+# Three batches of eight images, shares of two of three classes: all lean one way, one against many, and mixed.
+SMALL_BATCHES = (
+    ((0.5, 0.3), (0.44, 0.36), (0.46, 0.2), (0.6, 0.22), (0.42, 0.3), (0.52, 0.14), (0.55, 0.33), (0.4, 0.37)),
+    ((0.5, 0.3), (0.46, 0.34), (0.48, 0.22), (0.58, 0.24), (0.44, 0.32), (0.36, 0.42), (0.54, 0.2), (0.47, 0.27)),
+    ((0.56, 0.3), (0.44, 0.38), (0.5, 0.16), (0.26, 0.5), (0.38, 0.46), (0.16, 0.52), (0.22, 0.26), (0.14, 0.34)),
+)
 
 
 def caption_matrix(
@@ -36,58 +32,26 @@ def caption_matrix(
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _cliptta(logits: Tensor) -> Tensor:
-    features, prototypes = logits / TOY_LOGIT_SCALE, torch.eye(TOY_CLASSES)
-    return soft_contrastive(features, pseudo_captions(features, prototypes), TOY_LOGIT_SCALE)
+class Captions(TypedDict):
+    """A batch and its captions in numbers.
 
-
-TOY_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"tent": mean_entropy, "cliptta": _cliptta}
-
-
-def toy_paths(points: Sequence[Sequence[float]], steps: int = 1, rate: float = 1.0) -> dict[str, list]:
-    """Where gradient descent moves a batch of three-class predictions, under TENT's and under CLIPTTA's loss.
-
-    Each image is free to move on its own (its logits are the parameters), so that the arrows are the losses' own pull
-    and nothing else. Both losses are the engine's.
-
-    Args:
-        points: N predictions, each three probabilities (they are scaled to sum to 1), 1 ≤ N ≤ 60.
-        steps: of gradient descent, 0 to 200; rate: its step size, times N since the losses are means.
-
-    Returns:
-        Method → ``steps + 1`` positions, each N rows of three probabilities.
-
-    Raises:
-        UserError: points that are no probabilities, or too many.
+    Attributes:
+        size: N images; classes: how many there are; used: among the predictions, so among the captions.
+        own: what an image gives to its own caption, 0 to 1; entropy: of a row, in nats; both the means.
     """
-    start = _check(points, steps, rate)
-    paths = {}
-    for name, loss in TOY_LOSSES.items():
-        logits = start.log()
-        path = [start]
-        for _ in range(steps):
-            logits = logits.detach().requires_grad_(True)
-            (gradient,) = torch.autograd.grad(loss(logits), logits)
-            logits = (logits - rate * len(points) * gradient).detach()
-            path.append(logits.softmax(dim=1).clamp_min(0))
-        paths[name] = [position.tolist() for position in path]
-    return paths
+
+    size: int
+    classes: int
+    used: int
+    own: float
+    entropy: float
 
 
-def _check(points: Sequence[Sequence[float]], steps: int, rate: float) -> Tensor:
-    check_number("steps", steps, 0, 200, whole=True)
-    check_number("rate", rate, 0, 100)
-    try:
-        few = points if len(points) <= LARGEST_TOY else ()  # millions of rows would take a while to count
-        values = torch.tensor(few, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        values = torch.empty(0)
-    shaped = values.ndim == 2 and values.shape[1] == TOY_CLASSES and len(values)
-    if not shaped or not values.isfinite().all() or (values < 0).any() or (values.sum(1) <= 0).any():
-        raise UserError(
-            "points must be 1 to {most} rows of {classes} probabilities: numbers from 0 to 1, not all of them 0.",
-            most=LARGEST_TOY,
-            classes=TOY_CLASSES,
-        )
-    values = (values / values.sum(1, keepdim=True)).clamp_min(SMALLEST_PROBABILITY)
-    return values / values.sum(1, keepdim=True)
+def captions_of(
+    cosines: NDArray[np.float32], predicted: NDArray[np.int64], logit_scale: float
+) -> tuple[NDArray[np.float32], Captions]:
+    """What images make of their batch's captions: :func:`caption_matrix`, and its numbers."""
+    fit = caption_matrix(cosines, predicted, logit_scale)
+    entropy = float(-(fit * np.log(np.maximum(fit, 1e-30))).sum(axis=1).mean())
+    own, used = float(fit.diagonal().mean()), len(np.unique(predicted))
+    return fit, Captions(size=len(fit), classes=cosines.shape[1], used=used, own=own, entropy=entropy)

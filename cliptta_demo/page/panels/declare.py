@@ -26,7 +26,6 @@ class Panel(Says):
             that no batch changes. Where it is ``live``, it takes the step at work as its second argument and is drawn
             inside a batch too.
         waiting: data before the first batch, or for good, or what makes them; none where the script has the words.
-        server: a function that its script calls on the server.
         folded: whether it opens when it is asked for.
     """
 
@@ -36,7 +35,6 @@ class Panel(Says):
     draw: Callable[..., Any] | None = None
     waiting: Any = None
     live: bool = False
-    server: Callable[..., Any] | None = None
     folded: bool = False
 
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:

@@ -104,7 +104,7 @@ def as_python(session: Session) -> str:
 
 def run_as_page(session: Session) -> str:
     """All that the stage shows of a run in one HTML file, drawn by the page's own scripts."""
-    drawn = [panel for panel in (*WATCH, *WHY, *EXPLORE) if panel in DRAWN or (not panel.server and panel in WATCH)]
+    drawn = [panel for panel in (*WATCH, *WHY, *EXPLORE) if panel in DRAWN or panel not in EXPLORE]
     places = {panel.name: f'<div id="{panel.name}">{panel_html(panel)}</div>' for panel in drawn}
     first, *middle, last = (places[panel.name] for panel in WATCH)
     depths = {"watch": first + f'<div id="middle">{"".join(middle)}</div>' + last}

@@ -1,65 +1,34 @@
-"""The panels inside the loss: every image of the batch against every pseudo-caption of it, what each method asks of the
-batch, and a toy of three classes and two losses.
-"""
+"""The panels inside the loss: each image of a batch against its captions, what each loss asks for, an image's way."""
 
 import base64
-import logging
 from typing import Any, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cliptta_demo.backend.errors import UserError
+from cliptta_demo.backend.methods.recorded import with_chosen
 from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.class_names import display_name
+from cliptta_demo.backend.methods.terms import TERMS
+from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES
 from cliptta_demo.backend.run.experiment import REFERENCE
-from cliptta_demo.backend.run.insight import TOY_LOSSES, caption_matrix, toy_paths
-from cliptta_demo.backend.run.snapshot import BatchView, LiveStep
+from cliptta_demo.backend.run.insight import Captions, captions_of
+from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import Text, say
-from cliptta_demo.page.panels.declare import Method, Panel, entries, entries_of
+from cliptta_demo.page.panels.declare import Method, Panel, entries_of
 from cliptta_demo.page.session.state import Session
-from cliptta_demo.page.words.texts import FAILED
 
 LARGEST_MATRIX = 128  # rows drawn; more would be thinner than a pixel
 
 
-class MethodMatrix(Method):
-    """One method's.
-
-    Attributes:
-        cells: N·N bytes in base64, row by row: the square root of how well an image fits a caption, 255 for a row's
-            best.
-        captions: the class of each column; used, entropy, own: see :class:`.Told`.
-    """
+class MethodMatrix(Method, Captions):
+    """One method's; ``cells``: N·N bytes in base64, the root of each fit's share of its row's best, times 255."""
 
     cells: str
-    captions: list[int]
-    used: int
-    entropy: float
-    own: float
 
 
 class Matrix(TypedDict):
-    """What the panel draws; ``rows``: the class of each image, −1 a stranger, −2 unknown."""
+    """What the panel draws."""
 
-    rows: list[int]
-    classes: list[str]
     methods: list[MethodMatrix]
-
-
-def captions_of(
-    view: BatchView, logit_scale: float, order: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """What images make of their batch's captions: ``(N, N)``, each row sums to 1, and its numbers, see :class:`.Told`.
-
-    ``order``: of the images; None: all, as they came. The method has cosines, see :func:`.caption_matrix`.
-    """
-    order = np.arange(len(view.predicted)) if order is None else order
-    predicted = view.predicted[order]
-    fit = caption_matrix(view.cosines[order], predicted, logit_scale)
-    entropy = float(-(fit * np.log(np.maximum(fit, 1e-30))).sum(axis=1).mean())
-    batch = {"size": len(fit), "classes": view.cosines.shape[1], "used": len(np.unique(predicted))}
-    return fit, batch | {"own": float(fit.diagonal().mean()), "entropy": entropy}
 
 
 def matrix_data(session: Session) -> Matrix:
@@ -75,26 +44,18 @@ def matrix_data(session: Session) -> Matrix:
         view = snapshot.methods[name].batch
         if view.cosines is None or not len(order):
             return None
-        fit, found = captions_of(view, snapshot.logit_scale, order)
+        fit, found = captions_of(view.cosines[order], view.predicted[order], snapshot.logit_scale)
         shares = np.sqrt(fit / fit.max(axis=1, keepdims=True))  # of a row's best; by the root small ones stay visible
         cells = base64.b64encode(np.rint(255 * shares).astype(np.uint8).tobytes()).decode()
-        about = {name: found[name] for name in ("used", "entropy", "own")}
-        return about | {"cells": cells, "captions": view.predicted[order].tolist()}
+        return found | {"cells": cells}
 
-    return {
-        "rows": labels[order].tolist(),
-        "classes": [display_name(name) for name in snapshot.class_names],
-        "methods": entries_of(session, numbers),
-    }
+    return {"methods": entries_of(session, numbers)}
 
 
 MATRIX = Panel(
     "matrix",
-    Text("Inside the loss: the batch matrix"),
-    Text(
-        "Row: an image. Column: the caption predicted for an image of the batch. Bright: they fit. Sorted by true "
-        "class, so right answers are squares on the diagonal. When all captions are one, nothing tells images apart."
-    ),
+    Text("The batch, as the loss sees it"),
+    Text("Row: an image. Column: a caption of the batch. Bright: they fit."),
     matrix_data,
 )
 
@@ -103,20 +64,10 @@ TOLD = ("cliptta", "cliptta-oce")  # the methods whose three sentences are told
 ALONE = "tent"
 
 
-class Told(TypedDict):
-    """A batch as CLIPTTA, or TENT, sees it.
-
-    Attributes:
-        size: N images; classes: how many there are; used: among the predictions, so among the captions.
-        own: what an image gives to its own caption, 0 to 1; entropy: of a row, in nats; both the means.
-    """
+class Told(Captions):
+    """A batch as the method of this name sees it."""
 
     label: str
-    size: int
-    classes: int
-    used: int
-    own: float
-    entropy: float
 
 
 class MethodLoss(Method):
@@ -127,18 +78,25 @@ class MethodLoss(Method):
 
 
 class Story(TypedDict):
-    """What the panel draws.
+    """What the panel draws, and the way of an image.
 
     Attributes:
         told: CLIPTTA's batch, None where it takes no part; alone: TENT's.
-        losses: of the methods that have one; batch: from 1; step: of the batch, None for its last.
+        losses: of the methods that have one; called: term → its name, and what it asks for.
+        batch: from 1; step: of the batch, None for its last.
+        learner: CLIPTTA, or else the first method that moves weights for a whole batch, "" where there is none; steps:
+            of it on each batch; caption: the first prompt template, with ``{}`` in the place of the class.
     """
 
     told: Told | None
     alone: Told | None
     losses: list[MethodLoss]
+    called: dict[str, list[str]]
     batch: int
     step: int | None
+    learner: str
+    steps: int
+    caption: str
 
 
 def story_data(session: Session, live: LiveStep | None = None) -> Story:
@@ -150,60 +108,30 @@ def story_data(session: Session, live: LiveStep | None = None) -> Story:
     def seen(name: str | None) -> Told | None:
         if snapshot is None or name not in shown:
             return None
-        return {"label": METHODS[name].label, **captions_of(views[name], snapshot.logit_scale)[1]}
+        found = captions_of(views[name].cosines, views[name].predicted, snapshot.logit_scale)[1]
+        return {"label": METHODS[name].label, **found}
 
     def loss(name: str) -> dict[str, Any] | None:
         return {"sentence": METHODS[name].sentence, "terms": losses[name]} if losses.get(name) else None
 
+    learners = [name for name in (*TOLD, *shown) if losses.get(name) and METHODS[name].by_window]
+    learner = learners[0] if learners else ""
+    chosen = with_chosen(session.recipe.settings, learner)
     told = seen(next((name for name in TOLD if name in shown), None))
     return {
         "told": told,
         "alone": seen(ALONE) if told else None,
         "losses": entries_of(session, loss),
+        "called": {name: [*map(say, TERMS[name])] for own in losses.values() for name in own if name in TERMS},
         "batch": (live or snapshot).batch + 1,
         "step": live.step if live else None,
+        "learner": learner,
+        "steps": getattr(chosen.own.get(learner), "steps", chosen.adaptation.steps),
+        "caption": (session.recipe.templates or DEFAULT_TEMPLATES)[0].rstrip("."),
     }
 
 
-STORY = Panel(
-    "story",
-    Text("What each loss asks for"),
-    Text(
-        "The parts of each method's loss, with their values, and what they ask the batch for. A step moves the "
-        "normalisation layers so that the sum falls."
-    ),
-    story_data,
-    live=True,
-)
+PATH = Panel("path", Text("The way of an image"))  # of what the story says
 
 
-log = logging.getLogger(__name__)
-
-
-def toy(question: Any) -> dict[str, Any]:
-    """The toy's server side: paths of the dragged points under both losses, or a sentence that says what is wrong.
-
-    ``question`` is ``{"points": [[p, p, p], …], "steps": n}``, unchecked, as a browser sent it.
-    """
-    asked = question if isinstance(question, dict) else {}
-    try:
-        paths = toy_paths(asked.get("points"), asked.get("steps", 40), rate=0.25)
-        return {name: np.round(path, 4).tolist() for name, path in paths.items()}
-    except UserError as error:
-        return {"error": str(error)}
-    except Exception:
-        log.exception("the toy failed")
-        return {"error": say(FAILED)}
-
-
-TOY = Panel(
-    "toy",
-    Text("Three classes, two losses"),
-    Text(
-        "A point is one image's prediction: near a corner is certain. Drag points, or move them by the arrow "
-        "keys; arrows show where each loss pulls. "
-        "TENT pulls every point on its own; CLIPTTA's pull depends on what the rest of the batch is called."
-    ),
-    waiting=entries(TOY_LOSSES),
-    server=toy,
-)
+STORY = Panel("story", Text("What each loss asks for"), draw=story_data, live=True)

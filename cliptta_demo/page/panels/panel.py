@@ -24,13 +24,13 @@ PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the ve
 # Of the scripts, those that draw what a run shows, wherever it is kept; and all.
 DRAWING = (
     *("page", "sketch", "ends", "plots", "curves", "figures", "batches", "gallery", "rows", "watch", "enlarged"),
-    *("loss", "story", "terms", "strip", "past"),
+    *("descent", "ablated", "triangles", "path", "loss", "story", "terms", "strip", "past"),
 )
 SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
     *("results", "answers", "guesses", "lesson", "camera", "ranking", "language"),
 )
-STYLES = ("look", "frame", "watch", "panels", "tables", "images", "lesson", "print")
+STYLES = ("look", "frame", "watch", "panels", "why", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
 CORRUPTIONS = ASSETS / "corruptions.jpg"  # a column for each, "none" first; a row for each severity
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
@@ -134,11 +134,4 @@ def mounted(name: str) -> str:
 
 def build_panel(panel: Panel, value: str = "") -> gr.HTML:
     """A titled panel whose body a script draws from its value, JSON text."""
-    return scripted(
-        panel.name,
-        panel_html(panel),
-        "window.cliptta.toy(element, props, server);" if panel.server else mounted(panel.name),
-        value,
-        min_width=280,
-        server_functions=[panel.server] if panel.server else None,
-    )
+    return scripted(panel.name, panel_html(panel), mounted(panel.name), value, min_width=280)

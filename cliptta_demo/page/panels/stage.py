@@ -15,7 +15,7 @@ from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.languages import say
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.reading import read_form
-from cliptta_demo.page.panels import curves, figures, images, loss, past_runs, ranking, strip
+from cliptta_demo.page.panels import ablated, curves, figures, images, loss, past_runs, ranking, strip
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.heads import example_progress_html, progress_bar, progress_html, run_line_html
 from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, address, example_file
@@ -24,7 +24,7 @@ from cliptta_demo.page.session.state import Recipe, Session
 
 # To add a panel: write its file, add it here, `make generate`. Watch is the first screen; the others are behind tabs.
 WATCH = (images.WORDS, curves.ACCURACY, strip.PANEL, curves.ENTROPY, figures.SCORES, images.ANSWERS)
-WHY = (loss.STORY, loss.TOY, loss.MATRIX)
+WHY = (ablated.FINDING, loss.PATH, ablated.TERMS, ablated.TOY, loss.MATRIX, loss.STORY)
 EXPLORE = (
     *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, ranking.PANEL, strip.BY_SHIFT, past_runs.PANEL, images.GALLERY),
     *(images.RESULTS, figures.DRIFT),

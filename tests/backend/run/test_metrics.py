@@ -1,4 +1,4 @@
-"""AUROC, FPR95, entropies, the running counts, the batch matrix and the toy, beside numbers known otherwise."""
+"""AUROC, FPR95, entropies, the running counts, the batch matrix, beside numbers known otherwise."""
 
 import math
 
@@ -7,10 +7,9 @@ import pytest
 import torch
 from helpers import CLASSES, labelled_source, random_images, settings_for, small_backbone
 
-from cliptta_demo.backend.errors import UserError
 from cliptta_demo.backend.methods.losses import pseudo_captions, soft_contrastive
 from cliptta_demo.backend.run.experiment import Experiment
-from cliptta_demo.backend.run.insight import caption_matrix, toy_paths
+from cliptta_demo.backend.run.insight import caption_matrix
 from cliptta_demo.backend.run.metrics import Paired, Tally, auroc, entropy_of, fpr95
 
 
@@ -99,27 +98,3 @@ def test_a_snapshot_carries_what_the_matrix_and_the_drift_need() -> None:
         own = torch.cat([part.flatten() for name, part in parts.items() if name.rpartition(".")[0] == layer])
         assert drift == pytest.approx(float(own.square().mean().sqrt()), rel=1e-4)
         assert drift > 0
-
-
-def test_tent_pulls_each_point_to_its_own_nearest_corner() -> None:
-    path = toy_paths([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], steps=60)["tent"]
-    assert path[0][0] == pytest.approx([0.5, 0.3, 0.2], abs=1e-5)
-    assert path[-1][0][0] > 0.95
-    assert path[-1][1][2] > 0.95
-
-
-def test_cliptta_moves_against_the_classes_that_the_batch_has() -> None:
-    """A third class that nobody predicts takes no part in the batch's contrast."""
-    path = toy_paths([[0.45, 0.35, 0.2], [0.35, 0.45, 0.2]], steps=40)["cliptta"]
-    first = path[-1][0]
-    assert first[0] / first[1] > 5  # parted from the other prediction
-    assert 1 <= len(path[0][0]) <= 3
-    assert math.isclose(sum(first), 1, abs_tol=1e-5)
-
-
-def test_points_are_probabilities_and_corners_are_kept_inside() -> None:
-    nothing, wrong = [[0, 0, 0]], [[float("nan"), 1, 1]]
-    for points in ([], "abc", [[1, 2]], nothing, wrong, [[-1, 1, 1]], [[1, 1, 1]] * 61, None):
-        with pytest.raises(UserError, match="points must be"):
-            toy_paths(points)
-    assert all(np.isfinite(path).all() for path in toy_paths([[1, 0, 0], [0, 1, 0]], steps=3).values())

@@ -9,6 +9,7 @@ from helpers import labelled_source, small_backbone
 from pressing import METHODS
 from test_page_figures import run
 
+from cliptta_demo.backend.methods.terms import TERMS
 from cliptta_demo.backend.run.experiment import Experiment
 from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.page.form.reading import read_form
@@ -26,13 +27,29 @@ def labelled():
     return run(labelled_source())
 
 
-def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, drawn) -> None:
+SPOKEN = """data => {
+    const body = cliptta.make("div", { className: "body" });
+    document.querySelector(".panel").replaceChildren(body);
+    cliptta.kinds.matrix(body, data);
+    return [...body.querySelectorAll("canvas")].map(canvas => canvas.getAttribute("aria-label"));
+}"""
+
+
+def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, drawn, scripts) -> None:
     session = labelled[0]
     story, matrix = story_data(session), matrix_data(session)
-    used, own, entropy, alone = drawn("story", story, ".number")
     facts = dict(zip(METHODS, drawn("matrix", matrix, ".reading"), strict=True))
-    assert facts["cliptta"] == f"{used} captions in use · row entropy {entropy} of 2.08 · own caption {own}"
-    assert facts["tent"].startswith(f"{alone} captions in use")
+    spoken = dict(zip(METHODS, scripts(SPOKEN, matrix), strict=True))
+    own = {name: next(each for each in matrix["methods"] if each["method"] == name) for name in METHODS}
+    for name in METHODS:
+        numbers = f"{own[name]['used']} of 8 captions", f"own caption {100 * own[name]['own']:.0f} %"
+        assert facts[name] == "".join(numbers)
+        assert f"{numbers[0]} in use · row entropy {own[name]['entropy']:.2f} of 2.08 · {numbers[1]}." in spoken[name]
+    first, second, third = drawn("story", story, "p")
+    assert f"use {own['cliptta']['used']} of 8 captions." in first
+    assert f"own caption {100 * own['cliptta']['own']:.0f}%" in second
+    assert f"a row entropy of {own['cliptta']['entropy']:.2f} says, of 2.08 at most" in second
+    assert f"its answers use {own['tent']['used']} of 8 captions." in third
     assert [one["method"] for one in story["losses"]] == ["tent", "cliptta"]
     values = iter(drawn("story", story, "dd"))
     for one in story["losses"]:
@@ -62,10 +79,12 @@ def test_without_a_run_and_without_a_loss_there_is_a_sentence(drawn) -> None:
     assert STORY.live
 
 
-def test_a_part_of_a_loss_says_what_it_asks_for(scripts) -> None:
-    terms = scripts("() => cliptta.lossTerms")
-    assert {"entropy", "contrastive", "regulariser", "oce"} <= set(terms)
-    assert all(meaning.startswith(("Asks", "The")) for _, meaning in terms.values())
+def test_a_part_of_a_loss_says_what_it_asks_for(labelled) -> None:
+    assert {"entropy", "contrastive", "regulariser", "oce"} <= set(TERMS)
+    assert all(meaning.startswith(("Asks", "The")) for _, meaning in TERMS.values())
+    called = story_data(labelled[0])["called"]
+    assert called["entropy"] == list(map(str, TERMS["entropy"]))
+    assert set(called) == {"entropy", "contrastive", "regulariser", "memory contrastive", "memory regulariser"}
 
 
 def test_each_word_is_explained_once_and_can_be_pointed_at() -> None:
