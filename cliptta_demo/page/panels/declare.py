@@ -27,7 +27,6 @@ class Panel(Says):
             inside a batch too.
         waiting: data before the first batch, or for good, or what makes them; none where the script has the words.
         server: a function that its script calls on the server.
-        folded: whether it opens when it is asked for.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Panel(Says):
     waiting: Any = None
     live: bool = False
     server: Callable[..., Any] | None = None
-    folded: bool = False
 
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:
         """What the script reads, as JSON text."""
