@@ -7,7 +7,7 @@ function tens(values, most) {
   const decades = Array.from({ length: 14 }, (_, index) => index - 7);
   const of = (parts) => decades.flatMap((power) => parts.map((part) => Number(`${part}e${power}`))).filter((value) => value >= low && value <= high);
   const tickvals = [[1, 2, 5], [1, 3], [1]].map(of).find(({ length }) => length <= most) ?? [];
-  return { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals, ticktext: tickvals.map(String) };
+  return { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals, ticktext: tickvals.map((value) => marked(String(value))) };
 }
 
 // ---- ID scores, one small plot per method; strangers hatched, the threshold dashed
