@@ -190,7 +190,7 @@ pictured("gain", pace);
 pictured("reliability", ({ methods }) => {
   const known = methods?.filter(({ error }) => error !== null) ?? [];
   const off = ({ label, method, mark, error }) => tinted(mark, make("button.own", { title: label, "data-method": method }, marker(mark), make("b", fixed(100 * error, 0))));
-  return known.length ? told(say("Off by {errors} points on average."), { errors: make("span", known.map(off)) }) : "";
+  return known.length ? told(known.length > 4 ? say("Off by {errors} points.") : say("Off by {errors} points on average."), { errors: make("span", known.map(off)) }) : "";
 });
 pictured("drift", ({ methods = [] }) => {
   const [most, ...others] = methods.map((own) => [mean(own.drift), own]).sort((one, other) => other[0] - one[0]);

@@ -97,12 +97,12 @@ kinds.past = function (body, data) {
   const heads = make("tr", make("th", { scope: "col" }, say("Run")));
   for (const own of data.methods) heads.append(make("th", { scope: "col", title: own.label, "data-method": own.method }, who(own)));
   for (const setting of data.settings) heads.append(make("th.setting", { scope: "col" }, setting));
-  heads.append(make("th", { scope: "col" }, make("span.sr", say("What to do with it"))));
+  heads.append(make("th.actions", { scope: "col" }, make("span.sr", say("What to do with it"))));
   const lines = data.rows.map((row) =>
     make(
       "tr", { className: row.kind },
       nameCell(row, data.settings),
-      ...row.ends.map((end, index) => make("td.number", { "data-method": data.methods[index].method }, end === null ? "–" : percent(end, 1))),
+      ...row.ends.map((end, index) => make("td.number", { "data-method": data.methods[index].method }, ...(end === null ? ["–"] : [fixed(100 * end, 1), make("span.unit", language.percent)]))),
       ...row.settings.map((value) => make("td.setting", value)),
       actions(row),
     ),

@@ -91,14 +91,15 @@ cliptta.sketch = function (place, { data, layout }, names) {
     const look = { d: SHAPES[symbol] ?? SHAPES.circle, ...fill };
     places.forEach((at, index) => put("path", { ...look, ...(customdata && { "data-batch": points[index][2] }), transform: `translate(${at.join(" ")}) scale(${size / 8})` }));
   }
-  const taken = [];
+  const taken = Object.values(ends).filter(([end]) => end).map(([end]) => ({ at: x(end[0]), half: 8, high: y(end[1]) + 4 }));
   for (const { label, method, mark } of names ?? []) {
     const [end, before = end] = ends[method] ?? [];
     if (!end) continue;
     const half = 3.9 * label.length;
     const at = Math.max(left + half, Math.min(right - half, x(end[0])));
-    let high = y(end[1]) + (end[1] < before[1] && y(end[1]) < foot - 24 ? 19 : -10);
-    while (taken.some((other) => Math.abs(other.at - at) < other.half + half && Math.abs(other.high - high) < 14)) high += 3;
+    const free = (high) => high > top && high < foot && !taken.some((other) => Math.abs(other.at - at) < other.half + half && Math.abs(other.high - high) < 13);
+    const away = Array.from({ length: 12 }, (_, index) => y(end[1]) + ((index % 2 === 0) === end[1] >= before[1] ? -10 - 7 * index : 19 + 7 * index));
+    const high = away.find(free) ?? away[0];
     taken.push({ at, half, high });
     svg.append(tinted(mark, drawn("text", { class: "name", x: at, y: high, "text-anchor": "middle", "data-method": method }, label)));
   }
