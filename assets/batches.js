@@ -2,7 +2,7 @@
 const PICTURES = 40; // batches whose images are kept, the newest ones; the numbers of all are
 const CURVES = ["accuracy", "entropy"];
 const WATCHED = ["sentence", "words", "answers", "path", "pager"];
-const LINKED = ["gallery", ...WATCHED, ...CURVES];
+const LINKED = ["gallery", "results", ...WATCHED, ...CURVES];
 
 let history, latest, pinned;
 let shown; // the batch looked at; null: the latest
@@ -24,7 +24,7 @@ arrivals.gallery = function (data) {
     const old = history.get(data.batch - PICTURES);
     if (old) old.sheet = old.clean = null;
   }
-  redraw(...CURVES, ...WATCHED, "ranking");
+  redraw("results", "past", "ranking", "sweep", ...CURVES, ...WATCHED);
 };
 
 /** Whether there is another batch to look at. */
@@ -58,6 +58,8 @@ const looked = () => (shown !== null && history.get(shown)) || null;
 cliptta.batches = {
   gallery: (data) => looked() || data, // what the gallery draws
   newest: () => history.get(latest),
+  shown: () => shown,
+  point: (batch) => pinned || look(batch, false),
 };
 
 /** Earlier, later, latest: the way through the batches for keys and thumbs. */

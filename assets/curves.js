@@ -14,8 +14,9 @@ function shiftTexts({ shifts, names }, count) {
 }
 
 /** A method's line with markers; `more`: the rest of the trace. */
-const line = (cliptta.line = ({ mark }, x, y, more, width = 2, size = 7) => ({
+const line = (cliptta.line = ({ mark, method }, x, y, more, width = 2, size = 7) => ({
   type: "scatter",
+  meta: method,
   mode: "lines+markers",
   x,
   y,
@@ -36,8 +37,9 @@ function curve(own, text, shifts) {
 }
 
 /** A method's markers; `look`: more of them; `words` stand where one is pointed at. */
-const points = (cliptta.points = ({ mark }, x, y, look, words) => ({
+const points = (cliptta.points = ({ mark, method }, x, y, look, words) => ({
   type: "scatter",
+  meta: method,
   mode: "markers",
   x,
   y,
@@ -90,14 +92,16 @@ function layoutOf({ stream, methods }, yaxis, limit, label, numbered) {
   };
 }
 
-/** The next fifth above the highest value, and a tick at each. */
-const fifths = (cliptta.fifths = (highest) => {
+const valuesOf = (methods) => methods.flatMap(({ series, alone, at_work }) => [...series, ...alone, at_work ?? 0]);
+
+/** The next fifth above the highest share, and a tick at each. */
+const fifths = (cliptta.fifths = (shares, unit = "") => {
+  const highest = Math.max(0.15, ...shares);
   const top = Math.min(1, Math.ceil(highest * 5 + 0.05) / 5);
   const tickvals = Array.from({ length: Math.round(top * 5) + 1 }, (_, index) => index / 5);
-  const ticktext = tickvals.map((value, index) => `${fixed(100 * value, 0)}${index === tickvals.length - 1 ? " %" : ""}`);
+  const ticktext = tickvals.map((value, index) => `${fixed(100 * value, 0)}${index === tickvals.length - 1 ? unit : ""}`);
   return { range: [0, top * 1.02], tickvals, ticktext };
 });
-const highest = (methods) => Math.max(0.15, ...methods.flatMap(({ series, alone, at_work }) => [...series, ...alone, at_work ?? 0]));
 
 /** A line where each shift begins, whose names are below (strip.js); none where there are very many. */
 function shiftMarks({ shifts, changes }) {
@@ -128,7 +132,7 @@ function agreement(data) {
   ]);
   const alt = [sayCount("Agreement with zero-shot over {count} batch.", "Agreement with zero-shot over {count} batches.", done)];
   if (moved.length) alt.push(say("Last: {shares}.", { shares: each(moved, ({ last }) => percent(last)) }));
-  const layout = layoutOf(data, fifths(moved), undefined, null, numbered());
+  const layout = layoutOf(data, fifths(valuesOf(moved), " %"), undefined, null, numbered());
   const ends = endsOf(moved, ({ last }) => ({ number: fixed(100 * last, 1), unit: "%" }));
   const heading = [say("Agrees with zero-shot"), say("% of each batch")];
   return figure("agreement", data, traces, layout, alt.join(" "), { heading, ends, note: say("Nobody can say who is right: no labels. Faint: mean confidence.") });
@@ -174,7 +178,7 @@ const nats = (most) => ({ range: [0, most * 1.04], tickvals: [0, most], ticktext
 
 figures.accuracy = function (data) {
   const empty = say("One curve per method grows here, batch by batch.");
-  if (!data.methods) return awaited("accuracy", empty, (classes) => [fifths(1), 1 / classes, chanceLabel(1 / classes), false]);
+  if (!data.methods) return awaited("accuracy", empty, (classes) => [fifths([1], " %"), 1 / classes, chanceLabel(1 / classes), false]);
   if (!data.labelled) return agreement(data);
   const done = data.methods[0].alone.length;
   const shifts = shiftTexts(data.stream, done);
@@ -185,7 +189,7 @@ figures.accuracy = function (data) {
   ]);
   const chance = 1 / data.classes;
   const label = chanceLabel(chance);
-  const scale = fifths(highest(data.methods));
+  const scale = fifths(valuesOf(data.methods), " %");
   const layout = layoutOf(data, scale, chance, label, numbered());
   layout.annotations.push(...alone(data, scale.range[1]));
   const known = data.methods.filter(({ last }) => last !== null);

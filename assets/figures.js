@@ -1,7 +1,14 @@
 // Figures beside the stream's curves: the numbers of scores, reliability, gain, drift and a sweep → figures.
-const { DOTTED, figure, hover, level, levelLabel, line, noteAt, points, upright } = cliptta;
+const { DOTTED, fifths, figure, hover, level, levelLabel, line, noteAt, pace, pictured, points, upright } = cliptta;
 
-const share = { tickformat: ".0%", range: [0, 1.02] };
+/** The numbers along a scale of tens that people read: as many of each ten as `most` allows. */
+function tens(values, most) {
+  const [low, high] = [Math.min(...values) / 1.3, Math.max(...values) * 1.3];
+  const decades = Array.from({ length: 14 }, (_, index) => index - 7);
+  const of = (parts) => decades.flatMap((power) => parts.map((part) => Number(`${part}e${power}`))).filter((value) => value >= low && value <= high);
+  const tickvals = [[1, 2, 5], [1, 3], [1]].map(of).find(({ length }) => length <= most) ?? [];
+  return { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals, ticktext: tickvals.map((value) => marked(String(value))) };
+}
 
 // ---- ID scores, one small plot per method; strangers hatched, the threshold dashed
 
@@ -53,17 +60,19 @@ function reliabilityLine(own) {
   const bins = own.count.map((_, bin) => bin).filter((bin) => own.count[bin] >= LEAST);
   const of = (sums) => bins.map((bin) => sums[bin] / own.count[bin]);
   const text = bins.map((bin) => sayCount("{count} image", "{count} images", own.count[bin]));
-  const told = { method: own.label, images: "%{text}", confidence: "%{x:.0%}", accuracy: "%{y:.0%}" };
-  return line(own, of(own.confidence), of(own.right), { text, ...hover(say("{method}, {images}<br>sure {confidence}, right {accuracy}", told)) });
+  const about = { method: own.label, images: "%{text}", confidence: "%{x:.0%}", accuracy: "%{y:.0%}" };
+  return line(own, of(own.confidence), of(own.right), { text, ...hover(say("{method}, {images}<br>sure {confidence}, right {accuracy}", about)) });
 }
 
 figures.reliability = function (data) {
   const { methods } = data;
   if (!methods) return { empty: say("Whether a sure answer is a right one.") };
   if (!methods.some(({ count }) => count.some(Boolean))) return { empty: say("These images have no labels: nobody knows how often a sure answer is right.") };
+  const quarters = [0, 0.25, 0.5, 0.75, 1];
+  const share = { range: [0, 1.02], tickvals: quarters, ticktext: quarters.map((value) => String(100 * value)) };
   const layout = {
-    xaxis: { title: { text: say("confidence") }, ...share },
-    yaxis: { title: { text: say("accuracy") }, ...share },
+    xaxis: { title: { text: say("how sure, %") }, ...share },
+    yaxis: { title: { text: say("right, %") }, ...share },
     shapes: [{ type: "line", x0: 0, x1: 1, y0: 0, y1: 1, line: DOTTED }],
     annotations: [
       { x: 0.02, y: 0.95, xanchor: "left", text: say("modest"), showarrow: false },
@@ -73,7 +82,7 @@ figures.reliability = function (data) {
   const errors = each(methods, ({ error }) => percent(error, 1));
   const alt = say("Accuracy by confidence. Expected calibration error: {errors}.", { errors });
   const note = say("Expected calibration error, the mean gap to the diagonal: {errors}.", { errors });
-  return figure("reliability", data, methods.map(reliabilityLine), layout, alt, { note });
+  return figure("reliability", data, methods.map(reliabilityLine), layout, alt, { note, unnamed: true });
 };
 
 // ---- accuracy over the time that an image takes, a point for each method
@@ -91,10 +100,12 @@ figures.gain = function (data) {
   const spoken = ({ label, accuracy, milliseconds }) =>
     say("{method}: {accuracy} at {cost} ms an image", { method: label, accuracy: percent(accuracy, 1), cost: Number(milliseconds.toPrecision(2)) });
   const point = (own) => points(own, [own.milliseconds], [own.accuracy], { size: 12 }, spoken(own));
-  const traces = methods.map((own) => ({ ...point(own), cliponaxis: false }));
+  const batches = methods[0].took.map((_, index) => data.batch - methods[0].took.length + 1 + index);
+  const dots = (own) => ({ ...points(own, own.took, own.alone, { size: 4, opacity: 0.4 }, say("{method}, batch {batch} alone", { method: own.label, batch: "%{customdata}" })), customdata: batches });
+  const traces = [...methods.map(dots), ...methods.map((own) => ({ ...point(own), cliponaxis: false }))];
   const layout = {
-    xaxis: { title: { text: say("milliseconds an image") }, type: "log", nticks: 6 },
-    yaxis: { title: { text: say("accuracy") }, ...share },
+    xaxis: { title: { text: say("ms an image") }, ...tens(methods.flatMap(({ milliseconds, took }) => [milliseconds, ...took]), 7) },
+    yaxis: { title: { text: say("right, %") }, ...fifths(methods.flatMap(({ accuracy, alone }) => [accuracy, ...alone])) },
   };
   const sizes = each(methods.filter(({ kept }) => kept > 0), ({ kept }) => megabytes(kept));
   const shareOf = (part, whole) => (whole < FEW ? say("{part} of {whole}", { part, whole }) : percent(part / whole));
@@ -117,12 +128,13 @@ figures.drift = function (data) {
   if (!methods) return { empty: say("Which normalisation layers move, and how far.") };
   if (!methods.length) return { empty: say("Zero-shot moves nothing. Choose a method that adapts to see which layers move.") };
   const few = layers.length <= 30;
+  const every = Math.ceil(layers.length / 5);
   const positions = layers.map((_, index) => index + 1);
   const mode = few ? "lines+markers" : "lines";
   const traces = methods.map((own) => line(own, positions, own.drift, { mode, text: layers, ...hover(`${own.label}: %{y:.4f}<br>%{text}`) }));
   const most = ({ drift }) => Math.max(...drift);
   const layout = {
-    xaxis: { title: { text: say("normalisation layer, from the input on") }, dtick: few ? 1 : null },
+    xaxis: { title: { text: say("layer, from the input") }, tickvals: positions.filter((_, index) => index % every === 0) },
     yaxis: { title: { text: say("movement (RMS)") }, range: [0, Math.max(...methods.map(most), 1e-6) * 1.1] },
   };
   const largest = each(methods, (own) => fixed(most(own), 4));
@@ -134,20 +146,14 @@ figures.drift = function (data) {
 const plain = (value) => String(Number(value.toPrecision(6)));
 
 function sweepFacet(what, { setting, values, usual, methods, points }) {
-  const title = what === "accuracy" ? say("accuracy") : say("spread over classes");
+  const title = what === "accuracy" ? say("right, %") : say("spread over classes, %");
   const ends = (own) => points.map((point) => point[what][own.method]);
   const x = points.map(({ value }) => value);
-  const traces = methods.map((own) => line(own, x, ends(own), hover(`${own.label}, ${title} %{y:.0%}<br>${setting} %{x:g}`), 2.5, 8));
+  const traces = methods.map((own) => line(own, x, ends(own), hover(`${own.label}: %{y:.0%}<br>${setting} %{x:g}`), 2.5, 8));
   const layout = {
-    xaxis: {
-      title: { text: setting },
-      type: "log",
-      range: [Math.log10(Math.min(...values) / 1.2), Math.log10(Math.max(...values) * 1.2)],
-      tickvals: values,
-      ticktext: values.map(plain),
-    },
-    yaxis: { title: { text: title }, range: [0, 1.04], tickformat: ".0%" },
-    shapes: [upright(usual)],
+    xaxis: { title: { text: setting }, ...tens(values, 5) },
+    yaxis: { title: { text: title }, ...fifths(methods.flatMap(ends)) },
+    shapes: [{ ...upright(usual), label: { text: say("now"), textposition: "end", textangle: 0, xanchor: "right" } }],
     annotations: [],
   };
   if (what === "spread") {
@@ -175,4 +181,33 @@ figures.sweep = function (data) {
 };
 
 for (const name of ["scores", "reliability", "gain", "drift", "sweep"]) kinds[name] = (body, data) => kinds.plot(body, figures[name](data));
-absent.scores = ({ methods }) => !methods?.length; // without strangers there is nothing to tell apart
+
+// ---- what was found
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+pictured("gain", pace);
+pictured("reliability", ({ methods }) => {
+  const known = methods?.filter(({ error }) => error !== null) ?? [];
+  const off = ({ label, method, mark, error }) => tinted(mark, make("button.own", { title: label, "data-method": method }, marker(mark), make("b", fixed(100 * error, 0))));
+  return known.length ? told(known.length > 4 ? say("Off by {errors} points.") : say("Off by {errors} points on average."), { errors: make("span", known.map(off)) }) : "";
+});
+pictured("drift", ({ methods = [] }) => {
+  const [most, ...others] = methods.map((own) => [mean(own.drift), own]).sort((one, other) => other[0] - one[0]);
+  const least = others.at(-1);
+  if (!least?.[0]) return "";
+  const about = { method: named(most[1]), other: named(least[1]), times: fixed(most[0] / least[0], 1) };
+  return told(most[0] < 1.15 * least[0] ? say("{method} and {other} move about as far.") : say("{method} moves {times} times as far as {other}."), about);
+});
+pictured("sweep", ({ points, methods, run }) => {
+  const shown = document.querySelector(".run-line")?.dataset.link ?? run;
+  if (!points?.length) return "";
+  if (shown !== run) return say("Swept with other settings than this run has.");
+  const [zero, ...others] = methods;
+  const above = (own) => points.filter(({ accuracy }) => accuracy[own.method] > accuracy[zero.method]).length;
+  const [best, ...rest] = others.map((own) => [above(own), own]).sort((one, other) => other[0] - one[0]);
+  if (!best || points[0].accuracy[zero.method] === null) return "";
+  const last = rest.length ? told(say(", {method} {count}"), { method: named(rest.at(-1)[1]), count: rest.at(-1)[0] }) : [];
+  return [...told(say("Above {other}: {method} {count} of {all}"), { other: named(zero, true), method: named(best[1]), count: best[0], all: points.length }), ...last, "."];
+});
+arrivals.sweep = ({ points, values }) => document.querySelector("#sweep-panel")?.classList.toggle("is-swept", points?.length > 0 && points.length === values.length);

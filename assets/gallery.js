@@ -3,8 +3,8 @@
 const SIGNS = (cliptta.signs = {
   fixed: ["▲", say("fixed")],
   broken: ["▼", say("broken")],
-  right: ["✓", say("still right")],
-  wrong: ["✕", say("still wrong")],
+  right: ["✓", say("kept")],
+  wrong: ["✕", say("wrong")],
   "left-out": ["◇", say("stranger left out")],
   "let-in": ["◆", say("stranger let in")],
   changed: ["≠", say("changed")],
@@ -94,7 +94,7 @@ function tile(data, method, index) {
     const change = before === after ? [] : [make("bdi", before), ` ${arrow} `];
     caption.append(make("span.said", change, make("bdi.after", after)));
   }
-  return make("figure.tile", { title: describe(data, index), "data-status": status, "data-index": index }, face, caption);
+  return make("figure.tile", { title: describe(data, index), "data-status": status, "data-index": index, "data-image": index }, face, caption);
 }
 
 /** Tiles of these images of a batch, in a group that a click, or Enter, opens. */
@@ -123,19 +123,20 @@ function inPicture(grid, data, clean = false) {
   if (shown) grid.style.setProperty("--sheet", `url("${shown}")`);
 }
 
+const WRONG = ["wrong", "broken", "let-in"];
 kinds.gallery = function (body, newest) {
   const data = cliptta.batches.gallery(newest);
-  const state = (body.state = body.state || { filter: "all", method: "", clean: false, all: false });
+  const state = (body.state = body.state || { filter: "all", method: "", clean: false });
   if (!data.tiles) {
     body.replaceChildren();
     emptied(body, say("The images of each batch appear here, with what zero-shot and the adapted models say of them."));
     return;
   }
   emptied(body);
-  retitle(body, data.labelled ? [] : [undefined, say("Each image as the model saw it, and what each method calls it.")]);
   const names = Object.keys(data.methods);
   if (!names.includes(state.method)) state.method = data.shown;
-  const method = data.methods[state.method];
+  const method = data.methods[cliptta.lit().method] ?? data.methods[state.method];
+  retitle(body, [sayCount("The image", "All {count} images", data.tiles.length), data.labelled ? undefined : say("Each image as the model saw it, and what each method calls it.")]);
   const counts = {};
   for (const status of method.status) counts[status] = (counts[status] || 0) + 1;
   const filter = counts[state.filter] ? state.filter : "all"; // a filter that fits nothing now is kept for later
@@ -143,7 +144,7 @@ kinds.gallery = function (body, newest) {
     Object.assign(state, change);
     kinds.gallery(body, newest);
     const [key, value] = Object.entries(change)[0];
-    body.querySelector(key === "clean" ? ".toggle" : key === "all" ? ".all" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
+    body.querySelector(key === "clean" ? ".toggle" : `[data-group="${key}"] [data-value="${value}"]`)?.focus();
   };
   const methods = choices(
     say("Method compared with zero-shot"),
@@ -172,14 +173,18 @@ kinds.gallery = function (body, newest) {
     { onclick: () => again({ clean: !state.clean }), "aria-pressed": state.clean },
     say("Show them clean"),
   );
-  const indices = data.tiles.map((_, index) => index).filter((index) => filter === "all" || method.status[index] === filter);
+  const small = body.closest("#explore > :not(.is-large)"); // where what is left out is pale
+  const within = (index) => filter === "all" || method.status[index] === filter;
+  const indices = data.tiles.map((_, index) => index).filter((index) => small || within(index));
   const grid = tiles(data, method, indices, data.labelled ? "div.tiles" : "div.tiles.wide");
-  grid.classList.toggle("few", !state.all);
+  grid.style.setProperty("--columns", data.columns);
+  for (const { classList, dataset } of grid.children) classList.toggle("pale", filter === "all" ? WRONG.includes(dataset.status) : dataset.status !== filter);
   inPicture(grid, data, state.clean);
-  const more = make(
-    "button.toggle.all",
-    { onclick: () => again({ all: !state.all }), "aria-expanded": state.all },
-    state.all ? say("Show two rows") : say("Show all {count}", { count: indices.length }),
-  );
-  body.replaceChildren(make("div.toolbar", make("p.batch-title", cliptta.batchTitle(data)), methods, filters, clean), grid, more);
+  body.replaceChildren(make("div.toolbar", make("p.batch-title", cliptta.batchTitle(data)), methods, filters, clean), grid);
 };
+cliptta.pictured("gallery", (newest) => {
+  const data = cliptta.batches.gallery(newest);
+  if (!data.tiles) return "";
+  const about = { batch: data.batch, method: named(data.methods[cliptta.lit().method] ?? data.methods[data.shown]) };
+  return told(data.labelled ? say("Batch {batch}, as {method} reads it; pale: wrong.") : say("Batch {batch}, as {method} reads it."), about);
+});

@@ -147,7 +147,7 @@ cliptta.overlays.push((figure) => {
       const color = `@${ask.mark.colour}`;
       layout.shapes.push({ ...cliptta.level(y), line: { color, width: 1.5, dash: "longdash" } });
       layout.annotations.push({ ...cliptta.levelLabel(y, filled(ask.marks.line, { guess: words })), font: { color } });
-      if (y > layout.yaxis.range[1]) layout.yaxis = { ...layout.yaxis, ...cliptta.fifths(y) };
+      if (y > layout.yaxis.range[1]) layout.yaxis = { ...layout.yaxis, ...cliptta.fifths([y], " %") };
     }
     return { ...facet, layout };
   });

@@ -73,6 +73,14 @@ const marker = (mark) => tinted(mark, make(`i.marker.${mark.symbol}`, { ariaHidd
 /** A method's marker and name. */
 const who = (entry) => [marker(entry.mark), make("span", entry.label)];
 
+/** Its name in a sentence, in its colour. */
+const named = (own, reference) => tinted(own.mark, make("span.own", { "data-method": own.method }, reference ? own.label.toLowerCase() : own.label));
+
+/** Words with elements in the places of their names. */
+function told(text, parts) {
+  return text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? parts[piece] : piece));
+}
+
 /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
 const root = () => document.querySelector(".gradio-container") || document.body;
 
@@ -84,7 +92,7 @@ function colour(name) {
 
 /** Other words in the place of a panel's title and sentence, or its own again. */
 function retitle(body, words = []) {
-  body.closest(".panel").querySelectorAll("header h2, header .sentence").forEach((place, index) => {
+  body.closest(".panel").querySelectorAll("header h2:not(:has(button)), header .title, header .sentence").forEach((place, index) => {
     place.usual ??= place.textContent;
     const text = words[index] ?? place.usual;
     if (place.textContent !== text) place.textContent = text;
@@ -202,15 +210,13 @@ function mount(kind, element, props, watch) {
     data = read(props.value);
     arrivals[kind]?.(data);
   };
-  const fold = element.querySelector("details");
   const draw = () => {
     waiting = false;
     later = clearTimeout(later);
     arrive();
     element.hidden = Boolean(absent[kind]?.(data));
-    if (!fold || fold.open) kinds[kind](body, data);
+    kinds[kind](body, data);
   };
-  fold?.addEventListener("toggle", draw);
   let near = true;
   let later;
   // Several updates within a frame are one drawing; a page in the background waits until it is seen.

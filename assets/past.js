@@ -62,13 +62,15 @@ arrivals.past = function (data) {
 const button = (text, label, press, more = {}) =>
   make("button", { onclick: press, "aria-label": label, title: label, ...more }, text);
 
-function nameCell(row) {
+function nameCell(row, settings) {
   const cell = make("th", { scope: "row" });
   if (row.kind === "pin") {
     const field = make("input", { type: "text", value: row.name, maxLength: 40, "aria-label": say("Name of the pinned run") });
     field.addEventListener("change", () => tell({ do: "rename", name: row.name, to: field.value }));
     cell.append(field);
   } else cell.append(make("span", row.name));
+  const differs = settings.map((setting, index) => `${setting} ${row.settings[index]}`);
+  if (row.kind === "last" && differs.length) cell.append(make("span.differs", differs.slice(0, 2).join(", "))); // in the small table, instead
   const notes = [...(row.linked ? [say("numbers from a link")] : []), ...row.changes];
   if (row.batches < row.asked) notes.push(say("{done} of {asked} batches", { done: row.batches, asked: row.asked }));
   for (const note of notes) cell.append(make("small", note));
@@ -88,26 +90,28 @@ function actions(row) {
 }
 
 kinds.past = function (body, data) {
-  const note = (textContent) => make("p.footnote", textContent);
-  if (!data.rows?.length) {
-    body.replaceChildren(note(say("Run again with one thing changed: the run before stays as dotted curves, and its end beside the new one. Pin a run to keep it for longer.")));
-    return;
-  }
+  const words = !data.rows?.length || data.rows.length < 2 ? say("Change one thing and run again: the run before stays, dotted, its end beside the new one. Pinned, it stays for longer.") : data.settings.length ? say("What differs is named; the rest is the same.") : say("All of them have the same settings.");
+  const note = make("p.footnote", words);
+  if (!data.rows?.length) return body.replaceChildren(note);
   const held = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   const heads = make("tr", make("th", { scope: "col" }, say("Run")));
-  for (const method of data.methods) heads.append(make("th", { scope: "col" }, who(method)));
+  for (const own of data.methods) heads.append(make("th", { scope: "col", title: own.label, "data-method": own.method }, who(own)));
   for (const setting of data.settings) heads.append(make("th.setting", { scope: "col" }, setting));
-  heads.append(make("th", { scope: "col" }, make("span.sr", say("What to do with it"))));
+  heads.append(make("th.actions", { scope: "col" }, make("span.sr", say("What to do with it"))));
   const lines = data.rows.map((row) =>
     make(
       "tr", { className: row.kind },
-      nameCell(row),
-      ...row.ends.map((end) => make("td.number", end === null ? "–" : percent(end, 1))),
-      ...row.settings.map((value) => make("td", value)),
+      nameCell(row, data.settings),
+      ...row.ends.map((end, index) => make("td.number", { "data-method": data.methods[index].method }, ...(end === null ? ["–"] : [fixed(100 * end, 1), make("span.unit", language.percent)]))),
+      ...row.settings.map((value) => make("td.setting", value)),
       actions(row),
     ),
   );
   const parts = [make("thead", heads), make("tbody", ...lines)];
-  body.replaceChildren(table(say("Runs side by side"), ...parts), ...(data.settings.length || data.rows.length < 2 ? [] : [note(say("All of them have the same settings."))]));
+  body.replaceChildren(table(say("Runs side by side"), ...parts), note);
   if (held) [...body.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === held)?.focus();
 };
+cliptta.pictured("past", () => {
+  const { images, labelled } = cliptta.batches.newest() ?? {};
+  return images && labelled ? sayCount("Right after {count} image.", "Right after {count} images.", images) : "";
+});

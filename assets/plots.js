@@ -104,11 +104,15 @@ function leaveFacet(place) {
   window.Plotly?.purge(plot);
 }
 
-function drawFacet(facet, place) {
+function drawFacet(facet, place, names) {
   if (facet.head) drawHead(facet.head, place.querySelector(".head"));
   const plot = place.querySelector(".plot");
   plot.setAttribute("aria-label", facet.alt);
-  if (!window.Plotly) return cliptta.sketch(plot, facet);
+  const small = place.closest("#explore > :not(.is-large)");
+  if (small || !window.Plotly) {
+    if (plot.data) window.Plotly.purge(plot);
+    return cliptta.sketch(plot, facet, small && names);
+  }
   plot.querySelector(".sketch")?.remove();
   window.Plotly.react(plot, coloured(facet.data), houseStyle(facet.layout), CONFIG);
 }
@@ -128,6 +132,6 @@ kinds.plot = function (body, figure) {
   }
   body.querySelector(".footnote").textContent = figure.note || "";
   const places = keepPlaces(holder, facets, (facet) => facet.id, facetPlace, leaveFacet);
-  facets.forEach((facet, index) => drawFacet(facet, places[index]));
+  facets.forEach((facet, index) => drawFacet(facet, places[index], figure.unnamed ? [] : figure.legend));
   if (figure.ends) (places[0].querySelector(".plot").ends = () => cliptta.drawEnds(places[0], figure))();
 };

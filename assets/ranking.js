@@ -65,6 +65,7 @@ function lineOf(own, part, place) {
   const collapsed = say("{count} of {all}", { count: own.collapsed, all: part.streams });
   const told = [spread(own.gain), spread(own.hard), spread(own.easy), collapsed, fixed(own.milliseconds, 1), own.year];
   const line = make("tr", make("th", { scope: "row" }, mark ? marker(mark) : null, link), make("td.family", own.family), picture, told.map((text) => make("td.number", text)));
+  line.dataset.method = own.method;
   return mark ? tinted(mark, line) : line;
 }
 
@@ -114,7 +115,8 @@ function rank(body, about, { t, parts }) {
   body.replaceChildren(choices, table(say("All methods, ranked"), make("thead", make("tr", heads)), make("tbody", rows.map(([line]) => line)), axis), make("p.footnote", note, " ", few));
   places()[held]?.focus({ preventScroll: true });
   body.style.setProperty("--zero", `${place(0)}%`);
-  retitle(body, [null, lead(lines, t)]);
+  retitle(body, [say("{count} methods, {streams}", { count: all.length, streams: about.streams[part.stream] }), lead(lines, t)]);
+  body.closest(".panel").querySelector(".finding").textContent = say("Gain in points, ± 2 SE; {count} of the {all}.", { count: some.length, all: all.length });
 }
 
 kinds.ranking = async function (body, about) {
@@ -124,3 +126,4 @@ kinds.ranking = async function (body, about) {
   body.file ??= fetch(about.file).then((answer) => answer.json());
   rank(body, about, await body.file);
 };
+cliptta.pictured("ranking");

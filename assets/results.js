@@ -61,8 +61,48 @@ function sorted(data, state) {
   return lines.sort((a, b) => state.way * compare(a.row[state.column], b.row[state.column]));
 }
 
+const FEW_ROWS = 4;
+const MANY = 3; // methods: of more there is room for the words alone
+
+/** A few images of the batch on show, of which the methods say the most different; and the one that is lit. */
+function few(body) {
+  const data = cliptta.onShow();
+  if (!data?.tiles) return body.replaceChildren(make("p.empty", say("What each method says of each image, and how sure it is.")));
+  const methods = Object.values(data.methods);
+  const said = (index) => new Set(methods.map(({ predicted }) => predicted[index])).size;
+  const indices = data.tiles.map((_, index) => index).sort((one, other) => said(other) - said(one)).slice(0, FEW_ROWS);
+  const { image } = cliptta.lit();
+  if (data.tiles[image] && !indices.includes(Number(image))) indices.splice(-1, 1, image);
+  const rows = indices.map((index) => {
+    const { truth, name } = data.tiles[index];
+    const cells = methods.map((own) => {
+      const { text, right } = cliptta.answer(data, own, index);
+      const sure = methods.length > MANY ? "" : ` ${fixed(100 * own.confidence[index], 0)}`;
+      return make("td", { "data-method": own.method, title: `${own.label}: ${text}` }, make(right ? "b" : "span", make("bdi", text), sure));
+    });
+    const title = truth === -1 ? say("stranger") : (data.classes[truth] ?? name) || index + 1;
+    return make("tr", { "data-image": index }, make("th", { scope: "row", title }, make("bdi", title)), cells);
+  });
+  const heads = methods.map((own) => make("th", { scope: "col", title: own.label, "data-method": own.method }, marker(own.mark), make("span.sr", own.label)));
+  body.replaceChildren(make("table", make("thead", make("tr", make("th", say("image")), heads)), make("tbody", rows)));
+}
+
+/** The menu of exports, and the button that enlarges, once they are there. */
+function connect() {
+  const [button, menu, all] = ["#export", "#exports", "#show-table"].map((id) => document.querySelector(id));
+  if (!button || !menu || menu.popover) return;
+  cliptta.menu(button, menu);
+  menu.addEventListener("click", (event) => event.target.closest("button") && menu.hidePopover());
+  all.addEventListener("click", () => document.querySelector("#results .title[aria-expanded=false]")?.click());
+}
+
 kinds.results = function (body, data) {
+  connect();
   const state = (body.state = body.state || { column: null, way: 1 });
+  const small = body.closest("#explore > :not(.is-large)");
+  if (small) return few(body);
+  if (!data.columns && !state.asked) document.querySelector("#show-table").click();
+  state.asked = true;
   if (!data.columns) {
     body.replaceChildren(...(data.words ? [make("p.footnote", data.words)] : []));
     return;
@@ -97,3 +137,4 @@ kinds.results = function (body, data) {
   const parts = [make("caption.sr", caption), make("thead", groups, heads), rows];
   body.replaceChildren(make("p.footnote", caption), table(caption, ...parts));
 };
+cliptta.pictured("results", () => say("Each word with its confidence, in %."));

@@ -26,6 +26,8 @@ function answer(data, own, index) {
   return { text, right: truth === -2 ? null : truth === -1 ? outside : truth === own.predicted[index] };
 }
 
+cliptta.answer = answer;
+
 // ---- what each says
 
 function word(data, own, index) {
@@ -61,6 +63,7 @@ function pager(body) {
   return stepper(say("Images of the batch"), ["earlier", "‹", say("Images before"), go(-1)], ["later", "›", say("Next images"), go(1)]);
 }
 
+cliptta.onShow = onShow;
 kinds.words = function (body) {
   const data = onShow();
   const files = cliptta.given?.insteadOf(cliptta.batches.newest()) ?? [];
@@ -225,13 +228,6 @@ function spokenAnswers(data) {
 }
 
 // ---- the sentence
-
-const named = (own, reference) => tinted(own.mark, make("span.own", reference ? own.label.toLowerCase() : own.label));
-
-/** Words with elements in the places of their names. */
-function told(text, parts) {
-  return text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? parts[piece] : piece));
-}
 
 const rightOf = (data, own) => known(data).filter(([truth, index]) => truth === own.predicted[index]).length;
 

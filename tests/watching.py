@@ -50,6 +50,21 @@ def show(page, depth):
     page.click(f"#tab-{depth}")
 
 
+def enlarge(page, name):
+    """A picture of *Explore* in place of all."""
+    show(page, "explore")
+    if page.locator("#explore.one").count():
+        page.click("#explore .is-large .back")
+    page.click(f"#{name} .title")
+    page.wait_for_selector(f"#explore .is-large:is(#{name}, :has(> #{name}))")
+
+
+def export(page, kind):
+    """Presses an entry of the menu of exports."""
+    page.click("#export")
+    page.click(f"#save-{kind}")
+
+
 def open_lesson(page, key):
     page.click("#lessons-open")
     page.click(f"#lesson-{key}")
@@ -104,7 +119,9 @@ def picture(page):
             words: [...document.querySelectorAll('#words .tile')].map(tile => tile.textContent),
             answers: document.querySelector('#answers .body').innerHTML,
             scores: [...document.querySelectorAll('#scores .plot')].map(plot => plot.data.map(t => [t.x, t.y])),
-            tiles: [...document.querySelectorAll('#gallery .tile')].map(tile => tile.title + tile.dataset.status),
+            images: ['.title', '.sheet svg', '.filters'].map(
+                part => document.querySelector(`#gallery ${part}`).innerHTML
+            ),
         })"""
     )
 

@@ -14,6 +14,7 @@ import io
 import json
 from typing import Any
 
+import gradio as gr
 from PIL import Image
 
 from cliptta_demo.page.form.reading import read_form
@@ -22,6 +23,8 @@ from cliptta_demo.page.panels.heads import example_progress_html
 from cliptta_demo.page.panels.images import gallery_data
 from cliptta_demo.page.panels.panel import EXAMPLE_PICTURES, example_file
 from cliptta_demo.page.panels.stage import stage
+from cliptta_demo.page.runs.handlers import sweep
+from cliptta_demo.page.runs.host import Host
 from cliptta_demo.page.runs.machine import Machine
 from cliptta_demo.page.runs.runner import open_experiment, work
 from cliptta_demo.page.session.state import Session
@@ -42,6 +45,12 @@ def example_stage(session: Session) -> dict[str, str]:
     return stage(session, "done") | {"progress": example_progress_html()}
 
 
+def example_sweep() -> str:
+    """What *Turn one knob* shows of short runs at several learning rates, with the package's experiment otherwise."""
+    *_, last = sweep(Host.of(gr.Blocks()), "learning_rate", None, {}, "example")
+    return last["sweep"]
+
+
 def light_gallery(session: Session) -> dict[str, Any]:
     """The gallery of a session's last batch, its picture packed tighter and the clean one left out."""
     data = gallery_data(session)
@@ -56,6 +65,7 @@ def main() -> None:
     parts, gallery = example_stage(session), gallery_data(session)
     for name, path in EXAMPLE_PICTURES.items():
         path.write_bytes(base64.b64decode(gallery[name]))
+    parts["sweep"] = example_sweep()
     parts["gallery"] = to_json(gallery | dict.fromkeys(EXAMPLE_PICTURES))
     example, batches = example_file("example"), example_file("example-batches")
     known = json.loads(example.read_text(encoding="utf-8")) if example.exists() else {}

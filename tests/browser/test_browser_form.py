@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from watching import choose, done, set_number, show, show_settings, small, step, wait_idle
+from watching import choose, done, export, set_number, show, show_settings, small, step, wait_idle
 
 pytestmark = pytest.mark.browser
 QUERY = "?steps=1&methods=cliptta"
@@ -24,9 +24,10 @@ def test_saved_weights_are_loaded_and_run(page: Page, tmp_path: Path) -> None:
     step(page)
     show(page, "explore")
     with page.expect_download() as coming:
-        page.click("#save-weights")
+        export(page, "weights")
     with zipfile.ZipFile(coming.value.path()) as archive:
         file = Path(archive.extract("cliptta.safetensors", tmp_path))
+    show(page, "watch")
     load(page, file)
     page.wait_for_function("document.querySelector('#backbone input').value.startsWith('uploaded:tiny:cliptta:')")
     step(page)
@@ -53,7 +54,7 @@ def test_what_can_not_work_is_one_sentence_and_the_session_goes_on(page: Page, t
     set_number(page, "batch-size", 1)
     wait_idle(page)
     step(page)
-    assert done(page) == page.locator("#gallery .tile").count() == 1
+    assert done(page) == page.locator("#words .tile").count() == 1
     assert page.locator("#message .error").count() == 0
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"nonsense")

@@ -14,9 +14,7 @@ import pytest
 from hostile_files import film
 from PIL import Image
 from serving import PATIENCE
-from watching import draw, finish, look, noted, open_uploader, remove_all
-
-from cliptta_demo.page.layout.panels_with_buttons import SHOW
+from watching import draw, enlarge, export, finish, look, noted, open_uploader, remove_all
 
 pytestmark = pytest.mark.browser
 QUERY = "?dataset=upload&steps=2"
@@ -60,15 +58,13 @@ def pets(tmp_path: Path) -> Path:
 
 
 def show_table(page):
-    look(page, "explore")
-    if page.inner_text("#show-table") == SHOW:
-        page.click("#show-table")
-    page.wait_for_selector("#results tbody tr")
+    enlarge(page, "results")
+    page.wait_for_selector("#results .body tbody tr")
 
 
 def saved_rows(page) -> list[dict[str, str]]:
     with page.expect_download() as saved:
-        page.click("#save-csv")
+        export(page, "csv")
     return list(csv.DictReader(io.StringIO(Path(saved.value.path()).read_text(encoding="utf-8-sig"))))
 
 
@@ -99,16 +95,17 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     assert page.inner_text("#accuracy .footnote") == ""
     look(page, "explore")
     assert "0 of 0" not in page.inner_text("#explore")
+    enlarge(page, "gallery")
     names = page.locator("#gallery .file").all_inner_texts()
     assert sorted(names) == [f"{label}/{index}.png" for label in ("cat", "polar_bear") for index in range(3)]
 
-    assert page.locator("#results tbody tr").count() == 0
+    assert page.locator("#results .body tbody tr").count() == 0
     show_table(page)
-    assert page.locator("#results tbody tr").count() == 6
-    heads = page.locator("#results thead tr:nth-child(2) th").all_inner_texts()
+    assert page.locator("#results .body tbody tr").count() == 6
+    heads = page.locator("#results .body thead tr:nth-child(2) th").all_inner_texts()
     assert heads[:4] == ["#", "file", "batch", "truth"]
     column = f"tr => tr.querySelectorAll('td')[{heads.index('confidence')}].textContent"
-    values = f"() => [...document.querySelectorAll('#results tbody tr')].map({column}).map(parseFloat)"
+    values = f"() => [...document.querySelectorAll('#results .body tbody tr')].map({column}).map(parseFloat)"
     page.locator("#results thead button", has_text="confidence").first.press("Enter")
     assert page.evaluate(values) == sorted(page.evaluate(values), reverse=True)
     assert page.evaluate("document.activeElement.textContent").startswith("confidence")
@@ -120,7 +117,7 @@ def test_a_chosen_folder_brings_labels_accuracy_table_and_files(page, pets):
     assert sorted(row["file"] for row in rows) == sorted(names)
     assert {row["truth"] for row in rows} == {"cat", "polar bear"}
     with page.expect_download() as saved:
-        page.click("#save-json")
+        export(page, "json")
     result = json.loads(Path(saved.value.path()).read_text())
     assert 100 * result["methods"]["cliptta"]["accuracy"] == pytest.approx(float(share), abs=0.06)
     assert result["link"].startswith("?dataset=upload")
@@ -187,13 +184,15 @@ def test_hostile_class_and_file_names_are_text_in_every_panel(page) -> None:
     finish(page)
     show_table(page)
     untouched(page)
+    enlarge(page, "gallery")
     tiles = page.locator("#gallery .file").all_inner_texts()
     assert sorted(tiles) == sorted(map(shown, FILES))
+    page.hover("#gallery .tile >> nth=0")
+    enlarge(page, "results")
     page.wait_for_function(
         "names => names.every(name => document.querySelector('#results').innerText.includes(name))",
         arg=[shown(name) for name in FILES],
     )
-    page.hover("#gallery .tile >> nth=0")
     rows = saved_rows(page)
     assert len(rows) == len(FILES)
     assert formulas(rows) == []
@@ -228,7 +227,7 @@ def test_a_video_is_a_stream_of_frames_in_order(page, tmp_path):
     assert "Nobody can say who is right" in page.inner_text("#accuracy")
     assert "of zero-shot's 4 answers" in page.inner_text("#sentence")
     assert page.locator("#words .word.right, #words .hollow, #words .tick, #answers :is(.wrong, .missed)").count() == 0
-    look(page, "explore")
+    enlarge(page, "gallery")
     names = page.locator("#gallery .file").all_inner_texts()
     assert names == [f"clip.webm 0:0{index // 10}.{10 * index % 100:02}" for index in range(16, 20)]  # the last batch
     assert "true class" not in page.inner_text("#gallery")

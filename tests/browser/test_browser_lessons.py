@@ -4,7 +4,7 @@ import csv
 import re
 
 import pytest
-from watching import PROGRESS, ends, show, wait_idle
+from watching import PROGRESS, ends, enlarge, show, wait_idle
 
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 
@@ -74,7 +74,8 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
 
     show(page, "explore")
     page.click("#pin")
-    page.wait_for_selector("#past tr.pin")
+    enlarge(page, "past")
+    page.wait_for_selector("#past .body tr.pin")
     page.fill("#past tr.pin input", "=mild")
     page.press("#past tr.pin input", "Enter")
     page.wait_for_selector("#past [aria-label='Unpin =mild']")
@@ -84,10 +85,10 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
     page.wait_for_selector(".link-note:not([hidden])")
     query = page.input_value(".link-note input").partition("?")[2]
     other = visit(390, 844, f"?{query}", phone=True)
-    show(other, "explore")
-    other.wait_for_selector("#past tr.pin:has-text('numbers from a link')")
+    enlarge(other, "past")
+    other.wait_for_selector("#past .body tr.pin:has-text('numbers from a link')")
     assert other.input_value("#past tr.pin input") == "=mild"
-    assert f"{second['tent']}%" in other.inner_text("#past tr.pin")
+    assert f"{second['tent']}%" in other.inner_text("#past .body tr.pin")
     assert other.evaluate("document.scrollingElement.scrollWidth") <= 390
 
     page.click(".lesson ol li:last-child button")

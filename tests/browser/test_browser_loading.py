@@ -19,6 +19,7 @@ from test_browser_batches import wait_shown
 from watching import (
     PROGRESS,
     ends,
+    enlarge,
     knobs,
     open_lesson,
     picture,
@@ -57,7 +58,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         be_patient(page)
         watch_streams(page)
         page.goto(address)
-        page.wait_for_selector("#gallery .body > *", state="attached")
+        page.wait_for_selector("#gallery .small > *", state="attached")
         yield SimpleNamespace(page=page, hub=hub, address=address, process=process, log=log)
         page.close()
 
@@ -130,9 +131,8 @@ def test_while_a_model_loads_all_else_goes_on_and_giving_it_up_puts_the_form_bac
     assert picture(page) == before
     page.click("#accuracy .earlier")
     wait_shown(page, "batch 2 of 3")
-    show(page, "explore")
-    page.click("#show-table")
-    page.wait_for_selector("#results tbody tr")
+    enlarge(page, "results")
+    page.wait_for_selector("#results .body tbody tr")
     show(page, "watch")
     set_number(page, "seed", 7)
     other = gradio_client.Client(story.address, verbose=False)

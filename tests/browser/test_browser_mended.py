@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from PIL import Image
-from watching import knobs, open_lesson, show, show_settings
+from watching import enlarge, knobs, open_lesson, show_settings
 
 pytestmark = pytest.mark.browser
 LONG = "a photograph of an exceptionally fluffy long-haired Norwegian forest cat there"
@@ -84,7 +84,7 @@ def test_every_choice_key_name_and_page_is_there(visit) -> None:
     assert rows.count() == 200
     assert max(map(len, rows.locator(".name").all_text_contents())) <= 11
     assert LONG in rows.locator("title").all_text_contents()  # whole where one points
-    show(page, "explore")
+    enlarge(page, "gallery")
     page.wait_for_selector("#gallery .sure")
     assert page.evaluate(LINES) == [1] * 12  # of each percentage
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from watching import enlarge
 
 from cliptta_demo.backend.methods.recorded import measured
 from cliptta_demo.backend.methods.registry import FAMILIES, METHODS
@@ -10,7 +11,7 @@ from cliptta_demo.places import RANKING
 
 pytestmark = pytest.mark.browser
 PARTS = json.loads(RANKING.read_text(encoding="utf-8"))["parts"]
-ROWS, SENTENCE = "#ranking tbody tr", "#ranking .sentence"
+ROWS, SENTENCE = "#ranking .body tbody tr", "#ranking .sentence"
 
 
 def names(page):
@@ -18,7 +19,7 @@ def names(page):
 
 
 def sort(page, title):
-    page.click(f"#ranking thead button:has-text('{title}')")
+    page.click(f"#ranking .body thead button:has-text('{title}')")
 
 
 def choose(page, label, words):
@@ -27,7 +28,7 @@ def choose(page, label, words):
 
 def test_methods_are_ranked_sorted_filtered_and_run(visit):
     page = visit()
-    page.click("#tab-explore")
+    enlarge(page, "ranking")
     page.wait_for_selector(ROWS)
     labels = [METHODS[name].label for name in measured()]  # the one that gains most first
     assert names(page) == labels

@@ -57,8 +57,8 @@ def test_a_run_is_kept_in_one_file_without_a_server(browser: Browser, tmp_path: 
     ends = page.locator("#accuracy polyline").evaluate_all(last_points)
     shown = [method.accuracy for method in last.session.snapshot.methods.values()]
     assert sorted(ends) == [end for _, end in sorted(zip(shown, ends, strict=True), reverse=True)]  # higher is better
-    page.click("#drift summary")
-    page.wait_for_selector("#drift .sketch")
+    page.click("#drift .title")
+    page.wait_for_selector("#drift .body .sketch")
     assert page.locator("#answers .column").count() == 3
     page.click("#words .tile >> nth=0")
     assert page.locator(".enlarged[open] section").count() == 3

@@ -3,7 +3,20 @@
 import re
 
 import pytest
-from watching import PROGRESS, done, ends, knobs, open_lesson, picture, set_number, show, small, step, wait_done
+from watching import (
+    PROGRESS,
+    done,
+    ends,
+    enlarge,
+    knobs,
+    open_lesson,
+    picture,
+    set_number,
+    show,
+    small,
+    step,
+    wait_done,
+)
 
 from cliptta_demo.page.words.defaults import DEFAULTS
 
@@ -38,7 +51,7 @@ def test_the_page_opens_with_a_finished_example(page):
         waits = "[...document.querySelectorAll('.panel .empty')].some(e => e.checkVisibility() && !e.closest('#sweep'))"
         page.wait_for_function(f"!{waits}")  # the sweep alone asks for runs of its own
         if depth == "explore":
-            assert page.locator("#gallery .tile").count() == DEFAULTS.stream.batch_size
+            assert page.inner_text("#gallery .title") == f"All {DEFAULTS.stream.batch_size} images"
             assert page.get_attribute(".colophon a:not(.term)", "href") == "https://arxiv.org/abs/2507.14312"
 
 
@@ -47,13 +60,13 @@ def test_run_zoom_pause_step_and_reset(page):
     step(page)
     first = picture(page)
     assert done(page) == 1
-    assert len(first["tiles"]) == 16
+    assert first["images"][0] == "All 16 images"
 
     page.click("#run")
     wait_done(page, 2)
     assert page.evaluate(PAINTED) == []
     shown = ends(page)
-    show(page, "explore")
+    enlarge(page, "reliability")
     box = page.locator("#reliability .plot .nsewdrag").bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 30)
     page.mouse.down()
@@ -70,7 +83,6 @@ def test_run_zoom_pause_step_and_reset(page):
     page.wait_for_selector(f"{PROGRESS}:has-text('paused')")
     paused, count = picture(page), done(page)
     assert points(page) == [count] * 3
-    assert len(paused["tiles"]) == 16
     page.wait_for_timeout(1200)  # longer than a batch takes: nothing may move any more
     assert (picture(page), done(page)) == (paused, count)
 
@@ -94,8 +106,9 @@ def test_a_short_run_finishes_and_each_panel_tells_of_it(page):
     assert page.inner_text("#run") == "Run again"
     assert page.pdf().count(b"/Type /Page\n") == 1
     look_at_one(page)
-    show(page, "explore")
-    assert page.locator("#past tr.last").count() == 1
+    enlarge(page, "past")
+    assert page.locator("#past .body tr.last").count() == 1
+    enlarge(page, "gallery")
     total = 0
     for button in page.locator("#gallery [data-group=filter] button:not([data-value=all])").all():
         value, count = button.get_attribute("data-value"), int(button.locator("small").inner_text())
@@ -105,18 +118,16 @@ def test_a_short_run_finishes_and_each_panel_tells_of_it(page):
         assert shown == [value] * count
         total += count
     assert total == 16
-    sheet = "getComputedStyle(document.querySelector('#gallery .picture')).backgroundImage"
+    sheet = "getComputedStyle(document.querySelector('#gallery .tiles .picture')).backgroundImage"
     seen = page.evaluate(sheet)
     for sign in ("!==", "==="):
         page.click("#gallery .toggle")
         page.wait_for_function(f"seen => {sheet} {sign} seen", arg=seen)
-    page.click("#gallery .all")  # two rows before it
-    assert page.get_attribute("#gallery .all", "aria-expanded") == "true"
     page.click("#gallery [data-group=method] [data-value=zero-shot]")
     page.click("#gallery [data-group=filter] [data-value=all]")
     statuses = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
     assert set(statuses) <= {"right", "wrong"}
-    page.click("#drift summary")
+    enlarge(page, "drift")
     page.wait_for_function("document.querySelector('#drift .plot')?.data?.map(t => t.y.length).join() === '10,10'")
     show(page, "why")
     frames = page.locator("#matrix canvas")
@@ -170,8 +181,9 @@ def test_strangers_bring_auroc_and_fpr95(page):
     facts = page.locator("#scores .facts").all_inner_texts()
     assert len(facts) == 3
     assert all(re.search(r"AUROC \d+\.\d%\s*FPR95 \d+\.\d%", text) for text in facts), facts
-    status = page.locator("#gallery .tile").evaluate_all("tiles => tiles.map(tile => tile.dataset.status)")
-    assert sum(item in ("left-out", "let-in") for item in status) == 8
+    page.evaluate("cliptta.catchUp()")
+    counts = page.locator("#gallery .filters :is([data-value=left-out], [data-value=let-in]) b").all_text_contents()
+    assert sum(map(int, counts)) == 8
 
 
 def test_a_lesson_fills_the_form_and_another_takes_over_in_the_middle_of_its_run(page):

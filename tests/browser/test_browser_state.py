@@ -2,7 +2,7 @@
 
 import pytest
 from serving import wait_for_streams
-from watching import PROGRESS, corrupt, done, set_number, show, step, wait_done
+from watching import PROGRESS, corrupt, done, enlarge, set_number, show, step, wait_done
 
 pytestmark = pytest.mark.browser
 COVERED = """() => {
@@ -62,7 +62,7 @@ def test_a_first_run_stands_alone_and_one_that_is_given_up_leaves_the_example(vi
     seen = page.evaluate("window.seen")
     assert not [text for text in seen if "Press Run" in text]
     assert page.evaluate(LINES) == 0  # the example is nobody's last run
-    assert page.locator("#accuracy .beside, #past tbody tr").count() == 0
+    assert page.locator("#accuracy .beside, #past tbody tr:not(.this)").count() == 0
     assert "last run" not in page.inner_text("#watch")
 
 
@@ -94,7 +94,7 @@ def test_a_change_on_the_way_is_told_as_it_came_and_nothing_stale_stays(visit) -
     assert page.evaluate(COVERED) == 0
     assert page.evaluate(notes.replace("accuracy", "entropy")) == ["batch"]
     assert page.evaluate(TALL) <= 768
-    show(page, "explore")
+    enlarge(page, "past")
     rows = page.locator("#shifts tbody tr").all_inner_texts()
     assert [row.split("\t")[:2] for row in rows] == [["Impulse noise", "8"], ["Fog", "40"]]
     assert page.evaluate("(box => box.scrollHeight <= box.clientHeight)(document.querySelector('#shifts .scroll'))")
@@ -119,7 +119,7 @@ def test_a_schedule_is_drawn_before_during_and_after_its_run_and_every_corruptio
     wait_done(page, 3)
     names = ["Gaussian noise", "Shot noise", "Impulse noise"]
     assert page.locator("#strip .shifts span").all_inner_texts() == names
-    show(page, "explore")
+    enlarge(page, "past")
     assert page.locator("#shifts tbody th").all_inner_texts() == names
     assert page.locator("#shifts tbody td").count() == 9
     show(page, "watch")

@@ -157,7 +157,7 @@ def test_the_page_offers_runs_and_draws_methods_from_outside(address: str, brows
         page.click("#run")
         page.wait_for_function("/finished/.test(document.querySelector('[data-testid=progress]').textContent)")
         page.click("#tab-explore")
-        page.click("#drift summary")
+        page.click("#drift .title")
         page.wait_for_selector("#drift .legend .marker")
         drawn = page.evaluate(
             """() => [...document.querySelectorAll('#accuracy .end')].map((end, index) => {

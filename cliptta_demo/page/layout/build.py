@@ -40,7 +40,16 @@ from cliptta_demo.page.session.past import PastRuns
 from cliptta_demo.page.session.state import Choice, Uploads
 from cliptta_demo.page.session.uploads import forget_files
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import TITLE, footer, header, languages_html, link_note, sentence_html
+from cliptta_demo.page.words.texts import (
+    TITLE,
+    credits_html,
+    footer,
+    header,
+    headline_html,
+    languages_html,
+    link_note,
+    sentence_html,
+)
 
 
 def build_demo(load: Callable[[], dict[str, str] | None] | None = None, limits: Limits = LIMITS) -> Page:
@@ -80,6 +89,7 @@ def build_demo(load: Callable[[], dict[str, str] | None] | None = None, limits: 
         with gr.Column(elem_id="sidebar"):
             widgets, fields = build_sidebar(form, host.device, host.machine, knobs)
             place(glossary_html(), "glossary")
+            place(credits_html(), "credits")
         parts |= fields | {"session": session, "uploads": uploads}
         states = {"go": "", "model": form["backbone"], "before": None, "lesson_key": ""}
         states |= {"choice": Choice(recipe, idle=shown)}
@@ -163,7 +173,7 @@ def _build_lead(values: dict[str, str]) -> dict[str, Any]:
 def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
     """The panels of all depths, by the names that :mod:`.runs.handlers` uses."""
     parts: dict[str, Any] = {}
-    own = {"past": partial(build_past, past), "results": build_results, "sweep": build_sweep}
+    own = {"past": partial(build_past, past), "results": build_results, "sweep": partial(build_sweep, values)}
 
     def add(*panels: Panel) -> None:
         for panel in panels:
@@ -180,5 +190,7 @@ def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
         add(answers)
     for name, panels in (("why", stage.WHY), ("explore", stage.EXPLORE)):
         with gr.Column(elem_id=name, elem_classes="depth"):
+            if name == "explore":
+                scripted("headline", headline_html(), mounted("headline"))
             add(*panels)
     return parts

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -18,7 +19,7 @@ from cliptta_demo.page.panels.exports import DOWNLOADS, download
 from cliptta_demo.page.panels.figures import KNOBS, SWEEP
 from cliptta_demo.page.panels.heads import message_html
 from cliptta_demo.page.panels.images import RESULTS, results_data
-from cliptta_demo.page.panels.panel import build_panel, build_sender
+from cliptta_demo.page.panels.panel import build_panel, build_sender, scripted
 from cliptta_demo.page.panels.past_runs import past_csv, past_value, shown_run
 from cliptta_demo.page.runs.handlers import sweep, weights_download
 from cliptta_demo.page.runs.host import Host
@@ -29,7 +30,6 @@ LONGEST_ASKED = 1000  # characters of what the script asks for
 NOTHING_TO_PIN = Text("There is no run to pin yet: press Run first.")
 UNKNOWN_WISH = Text("This can't be done with a run.")
 NOTHING_YET = Text("No result yet: press Run first.")
-SHOW, HIDE = Text("Show the table"), Text("Hide the table")
 SAVED = {name: label for name, (label, *_) in DOWNLOADS.items()} | {"weights": Text("Adapted weights")}
 Update = dict[str, Any]
 
@@ -46,14 +46,17 @@ def build_past(past: PastRuns) -> dict[str, Any]:
     return parts
 
 
-def build_sweep() -> dict[str, Any]:
+def build_sweep(values: dict[str, str]) -> dict[str, Any]:
     """The panel's parts by name; "sweep" is the figure."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="sweep-panel"):
-        parts["sweep"] = build_panel(SWEEP, SWEEP.value(None))
+        parts["sweep"] = build_panel(SWEEP, values.get("sweep") or SWEEP.value(None))
         with gr.Row(elem_id="sweep-buttons"):
-            choices = [(FORM[name].setting.label, name) for name in KNOBS]
-            parts["knob"] = gr.Radio(choices, value=choices[0][1], show_label=False, label=say("Knob"), elem_id="knob")
+            options = "".join(f'<option value="{name}">{escape(FORM[name].label)}</option>' for name in KNOBS)
+            template = f'<select aria-label="{escape(say("Knob"))}">{options}</select>'
+            parts["knob"] = scripted(
+                "knob", template, "window.cliptta.list(element, props, trigger);", next(iter(KNOBS))
+            )
             parts["sweep_run"] = pill(say("Sweep"), "sweep-run")
             parts["sweep_stop"] = pill(say("Stop"), "sweep-stop")
         parts["sweep_note"] = place(message_html(), "sweep-note")
@@ -66,7 +69,9 @@ def build_results() -> dict[str, Any]:
     with gr.Column(elem_id="results-panel"):
         parts["results"] = build_panel(RESULTS)
         with gr.Row(elem_id="results-buttons"):
-            parts["table"] = pill(say(SHOW), "show-table")
+            parts["table"] = pill(say("All rows"), "show-table")
+            pill(say("Export"), "export")
+        with gr.Column(elem_id="exports"):
             parts |= {name: pill(say(label), f"save-{name}") for name, label in SAVED.items()}
     parts["file"] = gr.Textbox(visible=False)  # on its way from the server to the visitor's disk
     return parts
@@ -149,8 +154,7 @@ def connect_sweep(wires: Wires) -> None:
 
     inputs, outputs = [*wires.named("knob", "uploads"), *wires.inputs], wires.named("sweep", "sweep_note")
     running = parts["sweep_run"].click(work, inputs, outputs, trigger_mode="once", **wires.working)
-    stopped = message_html(say("Stopped."))
-    parts["sweep_stop"].click(lambda: stopped, None, parts["sweep_note"], cancels=[running], **QUIET)
+    parts["sweep_stop"].click(message_html, None, parts["sweep_note"], cancels=[running], **QUIET)
 
 
 def downloads(host: Host) -> dict[str, Callable[[Any], str]]:
@@ -168,9 +172,8 @@ def connect_results(wires: Wires, ended: list[Any]) -> None:
     def table(session: Any, nothing: str) -> str:
         return to_json(results_data(session) if session and session.results else {"words": nothing or say(NOTHING_YET)})
 
-    def toggle(session: Any, is_open: bool, request: gr.Request) -> tuple[Any, bool, Any]:
-        value = "" if is_open else table(session, lost(request) if session is None else "")
-        return value, not is_open, gr.Button(say(SHOW if is_open else HIDE))
+    def show(session: Any, request: gr.Request) -> tuple[str, bool]:
+        return table(session, lost(request) if session is None else ""), True
 
     def follow(session: Any, is_open: bool) -> Any:
         return table(session, "") if is_open else gr.skip()
@@ -182,7 +185,7 @@ def connect_results(wires: Wires, ended: list[Any]) -> None:
 
         return save
 
-    parts["table"].click(toggle, kept, wires.named("results", "table_open", "table"), **QUIET)
+    parts["table"].click(show, parts["session"], wires.named("results", "table_open"), **QUIET)
     for event in ended:
         event.then(follow, kept, parts["results"], **QUIET)
     for name, made in downloads(host).items():

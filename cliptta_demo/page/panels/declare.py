@@ -26,7 +26,6 @@ class Panel(Says):
             that no batch changes. Where it is ``live``, it takes the step at work as its second argument and is drawn
             inside a batch too.
         waiting: data before the first batch, or for good, or what makes them; none where the script has the words.
-        folded: whether it opens when it is asked for.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Panel(Says):
     draw: Callable[..., Any] | None = None
     waiting: Any = None
     live: bool = False
-    folded: bool = False
 
     def value(self, session: Session | None, step: LiveStep | None = None) -> str:
         """What the script reads, as JSON text."""

@@ -23,7 +23,7 @@ from cliptta_demo.page.panels.stage import DRAWN, EXPLORE, WATCH, WHY
 from cliptta_demo.page.session.state import Recipe, Session
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.glossary import glossary_html
-from cliptta_demo.page.words.texts import KEPT_RUN, TITLE, sentence_html
+from cliptta_demo.page.words.texts import KEPT_RUN, TITLE, headline_html, sentence_html
 
 FOLDER = "folder:PATH"  # a visitor's own images lie on the visitor's disk
 OWN_IMAGES = Text("The images were your own: put the path of their folder in the place of PATH.")
@@ -111,6 +111,7 @@ def run_as_page(session: Session) -> str:
     depths |= {
         name: "".join(places.get(panel.name, "") for panel in of) for name, of in (("why", WHY), ("explore", EXPLORE))
     }
+    depths["explore"] = f'<div id="headline">{headline_html()}</div>' + depths["explore"]
     body = [spoken_language(), f'<header class="masthead"><h1>{TITLE}</h1></header><div id="lead">']
     body += [
         f'<div id="sentence">{sentence_html()}</div><div id="small-line"><p>{KEPT_RUN}</p>{run_line_html(session)}'
@@ -118,7 +119,13 @@ def run_as_page(session: Session) -> str:
     body += ['</div></div><div id="stage">', *(f'<div id="{name}">{parts}</div>' for name, parts in depths.items())]
     body += [glossary_html(), "</div>"]
     values = [(panel.name, panel.value(session)) for panel in drawn]
-    data = {"panels": [*sorted(values, key=lambda named: named[0] != images.GALLERY.name), ("sentence", "{}")]}
+    data = {
+        "panels": [
+            *sorted(values, key=lambda named: named[0] != images.GALLERY.name),
+            ("sentence", "{}"),
+            ("headline", "{}"),
+        ]
+    }
     scripts = [f"{name}.js" for name in DRAWING]
     styles = [f"{name}.css" for name in (*STYLES, "report")]
     return one_file(
@@ -188,7 +195,7 @@ def _own(recipe: Recipe) -> dict[str, Any]:
 
 # What a button saves: its label, the file's name and type, and its text of a session that has a snapshot.
 DOWNLOADS: dict[str, tuple[Text, str, str, Callable[[Session], str]]] = {
-    "csv": (Text("Save as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
+    "csv": (Text("All rows as CSV"), "cliptta-results.csv", "text/csv;charset=utf-8", results_csv),
     "json": (Text("Run as JSON"), "cliptta-run.json", "application/json", report_json),
     "page": (Text("Run as a page"), "cliptta-run.html", "text/html;charset=utf-8", run_as_page),
     "python": (Text("Run as Python"), "cliptta_run.py", "text/x-python", as_python),

@@ -13,6 +13,7 @@ from cliptta_demo.page.panels.declare import Beside, Method, Panel, entries_of, 
 from cliptta_demo.page.session.state import Session
 
 SCORE_BINS = 32
+DOTS = 40  # batches
 
 
 class MethodScores(Method):
@@ -106,27 +107,42 @@ class MethodGain(Method):
     Attributes:
         accuracy: 0 to 1, None without labels.
         milliseconds: of an image: the median over the batches, so that a first one that warms up does not count.
+        took, alone: of each of the newest batches, ``DOTS`` at most: milliseconds an image, and accuracy.
         kept: bytes that it keeps for the next batch; beside: what it fixed and broke, None without labels.
     """
 
     accuracy: float | None
     milliseconds: float
+    took: list[float | None]
+    alone: list[float | None]
     kept: int
     beside: Beside | None
 
 
-def gain_data(session: Session) -> dict[str, list[MethodGain]]:
+class Gain(TypedDict):
+    """What the panel draws; ``batch``: the newest one, from 1."""
+
+    batch: int
+    methods: list[MethodGain]
+
+
+def gain_data(session: Session) -> Gain:
     """Accuracy and cost of each method so far."""
 
     def numbers(name: str) -> dict[str, Any]:
         method = session.snapshot.methods[name]
-        seconds = method.series.seconds
-        images = max(session.snapshot.images_done / len(seconds), 1)
-        milliseconds = 1000 * statistics.median(seconds) / images
-        beside = None if method.accuracy is None else vars(method.paired)
-        return {"accuracy": method.accuracy, "milliseconds": milliseconds, "kept": method.kept_bytes, "beside": beside}
+        took = [1000 * seconds / images for seconds in method.series.seconds]
+        return {
+            "accuracy": method.accuracy,
+            "milliseconds": statistics.median(took),
+            "took": rounded(took[-DOTS:], 2),
+            "alone": rounded(method.series.batch_accuracy[-DOTS:], 3),
+            "kept": method.kept_bytes,
+            "beside": None if method.accuracy is None else vars(method.paired),
+        }
 
-    return {"methods": entries_of(session, numbers)}
+    images = max(session.snapshot.images_done / (session.snapshot.batch + 1), 1)
+    return {"batch": session.snapshot.batch + 1, "methods": entries_of(session, numbers)}
 
 
 GAIN = Panel(
@@ -169,7 +185,6 @@ DRIFT = Panel(
         "Only weight and bias of the normalisation layers adapt: this is how far each has moved from the source model."
     ),
     drift_data,
-    folded=True,
 )
 
 
@@ -200,6 +215,7 @@ class Sweep(TypedDict):
     Attributes:
         setting: that is turned, as in the middle of a sentence; values: that it takes; usual: where the form has it.
         images: of each run; points: of the runs so far; unmoved: methods that the knob changes nothing for.
+        run: the query of the link to the form's settings, for what is shown may be a run with others.
     """
 
     setting: str
@@ -209,6 +225,7 @@ class Sweep(TypedDict):
     methods: list[Method]
     unmoved: list[str]
     points: list[Point]
+    run: str
 
 
 SWEEP = Panel(

@@ -48,7 +48,7 @@ class Gallery(TypedDict):
             there was none.
         methods: by their keys; reference: zero-shot's key; shown: the one that is compared at first.
         labelled: whether any image has a class; own: whether the images are the visitor's.
-        batch: from 1, of ``batches``; shift, severity: its corruption by name ("" when clean).
+        images: so far; batch: from 1, of ``batches``; shift, severity: its corruption by name ("" when clean).
     """
 
     sheet: str
@@ -62,6 +62,7 @@ class Gallery(TypedDict):
     shown: str
     labelled: bool
     own: bool
+    images: int
     batch: int
     batches: int
     shift: str
@@ -99,6 +100,7 @@ def gallery_data(session: Session) -> Gallery:
         "shown": opening if opening in shown else shown[-1],
         "labelled": bool((snapshot.labels >= 0).any()),
         "own": session.recipe.dataset == UPLOAD,
+        "images": snapshot.images_done,
         "batch": snapshot.batch + 1,
         "batches": snapshot.batches,
         "shift": "" if snapshot.corruption == "none" else corruption_name(snapshot.corruption),
@@ -108,7 +110,7 @@ def gallery_data(session: Session) -> Gallery:
 
 GALLERY = Panel(
     "gallery",
-    Text("The batch, image by image"),
+    Text("All images of the batch"),
     Text("Each image as the model saw it, its true class, and what zero-shot and the adapted model call it."),
     gallery_data,
 )
@@ -120,7 +122,7 @@ ANSWERS = Panel("answers", Text("Where the answers go"), Text("classes in use"))
 
 RESULTS = Panel(
     "results",
-    Text("Results, image by image"),
+    Text("Image by image"),
     Text("What each method says of every image so far, and how sure it is, before adapting (zero-shot) and after."),
 )
 

@@ -23,14 +23,14 @@ from cliptta_demo.places import ASSETS, RANKING
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 # Of the scripts, those that draw what a run shows, wherever it is kept; and all.
 DRAWING = (
-    *("page", "sketch", "ends", "plots", "curves", "figures", "batches", "gallery", "rows", "watch", "enlarged"),
-    *("descent", "ablated", "triangles", "path", "loss", "story", "terms", "strip", "past"),
+    *("page", "sketch", "ends", "plots", "explore", "curves", "figures", "batches", "gallery", "rows", "watch"),
+    *("enlarged", "descent", "ablated", "triangles", "path", "loss", "story", "terms", "strip", "past"),
 )
 SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
     *("results", "answers", "guesses", "lesson", "camera", "ranking", "language"),
 )
-STYLES = ("look", "frame", "watch", "panels", "why", "tables", "images", "lesson", "print")
+STYLES = ("look", "frame", "watch", "panels", "why", "explore", "tables", "images", "lesson", "print")
 JOINED = ("page.css", "page.js")
 CORRUPTIONS = ASSETS / "corruptions.jpg"  # a column for each, "none" first; a row for each severity
 EXAMPLE_PICTURES = {name: ASSETS / f"example-{name}.jpg" for name in ("sheet", "clean")}  # of its last batch
@@ -115,10 +115,7 @@ def build_spoken() -> gr.HTML:
 def panel_html(panel: Panel) -> str:
     """A panel's place: its titles, and an empty body."""
     head = f'<h2>{html.escape(panel.title)}</h2><p class="sentence">{html.escape(panel.sentence)}</p>'
-    body = f'<header>{head}</header><div class="body"></div>'
-    if panel.folded:
-        body = f'<details><summary><header>{head}</header></summary><div class="body"></div></details>'
-    return f'<section class="panel">{body}</section>'
+    return f'<section class="panel"><header>{head}</header><div class="body"></div></section>'
 
 
 def build_sender(name: str) -> gr.HTML:

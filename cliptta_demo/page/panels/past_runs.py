@@ -87,7 +87,7 @@ def past_value(past: PastRuns, session: Session | None, begins: Recipe | None = 
 def past_data(past: PastRuns, session: Session | None, begins: Recipe | None = None) -> Past:
     """What the panel draws. ``begins``: settings of a run that has no numbers yet."""
     this = shown_run(past, session)
-    rows, names, methods = _table(past, this) if past.all else ([], [], [])
+    rows, names, methods = _table(past, this)
     return {
         "behind": _behind(past, this.recipe if this else begins),
         "methods": entries(methods),

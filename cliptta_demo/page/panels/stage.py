@@ -26,12 +26,13 @@ from cliptta_demo.page.session.state import Recipe, Session
 WATCH = (images.WORDS, curves.ACCURACY, strip.PANEL, curves.ENTROPY, figures.SCORES, images.ANSWERS)
 WHY = (ablated.FINDING, loss.PATH, ablated.TERMS, ablated.TOY, loss.MATRIX, loss.STORY)
 EXPLORE = (
-    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, ranking.PANEL, strip.BY_SHIFT, past_runs.PANEL, images.GALLERY),
-    *(images.RESULTS, figures.DRIFT),
+    *(figures.SWEEP, figures.GAIN, figures.RELIABILITY, ranking.PANEL, past_runs.PANEL, strip.BY_SHIFT),
+    *(figures.DRIFT, images.GALLERY, images.RESULTS),
 )
 DRAWN = tuple(panel for panel in (*WATCH, *WHY, *EXPLORE) if panel.draw)
 HEADS = ("progress", "run_line")
 PARTS = (*HEADS, *(panel.name for panel in DRAWN))
+SHIPPED = (*PARTS, figures.SWEEP.name)  # what the example has
 
 
 def waiting_stage() -> dict[str, str]:
@@ -86,7 +87,7 @@ def load_example(path: Path | None = None) -> dict[str, str] | None:
     # Its pictures lie beside the file, and its other batches, for who points at an earlier one.
     apart = EXAMPLE_PICTURES | {"history": example_file("example-batches")}
     gallery |= {name: address(path) for name, path in apart.items() if path.exists()}
-    parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: kept[name] for name in PARTS if name in kept}
+    parts = {panel.name: panel.value(None) for panel in DRAWN} | {name: kept[name] for name in SHIPPED if name in kept}
     parts["progress"] = example_progress_html()
     return parts | {"gallery": to_json(gallery)}
 

@@ -24,6 +24,7 @@ from cliptta_demo.backend.run.snapshot import Snapshot
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.page.form.fields import FORM
+from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.form.reading import read_form
 from cliptta_demo.page.panels.declare import entries, to_json
 from cliptta_demo.page.panels.figures import KNOBS, Point, Sweep
@@ -213,8 +214,9 @@ def unmoved(knob: str, runs: Sequence[RunSettings]) -> list[str]:
     return [method for method in runs[0].methods if method != REFERENCE and len(gone_by(method)) == 1]
 
 
-def sweep_data(knob: str, settings: RunSettings, runs: Sequence[tuple[float, Recipe]]) -> Sweep:
+def sweep_data(knob: str, recipe: Recipe, runs: Sequence[tuple[float, Recipe]]) -> Sweep:
     """What the panel draws before the first of these runs."""
+    settings = recipe.settings
     return {
         "setting": FORM[knob].label,
         "values": [value for value, _ in runs],
@@ -223,6 +225,7 @@ def sweep_data(knob: str, settings: RunSettings, runs: Sequence[tuple[float, Rec
         "methods": entries(settings.methods),
         "unmoved": unmoved(knob, [own.settings for _, own in runs]),
         "points": [],
+        "run": to_query(recipe),
     }
 
 
@@ -237,10 +240,9 @@ def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any
         if not isinstance(name, str) or name not in KNOBS:
             raise UserError("The knob must be one of: {allowed}.", allowed=", ".join(KNOBS))
         runs = recipes(recipe, name)
-        data = sweep_data(name, recipe.settings, runs)
+        data = sweep_data(name, recipe, runs)
         for done, (value, own) in enumerate(runs):
-            label = say("{setting} {value}", setting=data["setting"].lower(), value=f"{value:g}")
-            yield _swept(data, SWEEP_PROGRESS.format(done=done, all=len(runs), now=label))
+            yield _swept(data, SWEEP_PROGRESS.format(done=done, all=len(runs), now=FORM[name].phrase(value)))
             last: Snapshot | None = None
             with closing(host.follow(Asked(own, None, uploads), "page", f"{key} sweep")) as looks:
                 for look in looks:

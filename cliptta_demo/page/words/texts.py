@@ -49,6 +49,12 @@ def sentence_html() -> str:
     return f'<p class="body" data-waits="{escape(waits)}"></p>'
 
 
+def headline_html() -> str:
+    """The place of what *Explore* found, and how it is used."""
+    hint = say("Point at a method, batch or image: it lights up in every picture. Click a title to enlarge it.")
+    return f'<p class="body"></p><p class="hint">{hint}</p>'
+
+
 PAST_FULL = Text("{most} runs are pinned, which is all there is room for: unpin one first.")
 PAST_GONE = Text("This run is not pinned any more.")
 
@@ -125,14 +131,14 @@ _CREDITS = Text(
 
 
 def footer() -> str:
-    """The page's end."""
-    return f"""
-<footer class="colophon">
-  <p>{_ABOUT.format(link=_LINK)}</p>
-  <p>{_LINK}CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation</a>, NeurIPS 2025.</p>
-  <p class="credits">{_CREDITS}</p>
-</footer>
-"""
+    """The end of *Explore*."""
+    paper = f"{_LINK}CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation</a>, NeurIPS 2025."
+    return f'<footer class="colophon"><p>{paper}</p></footer>'
+
+
+def credits_html() -> str:
+    """What it is about, and whose pictures they are: the end of the drawer."""
+    return f'<div class="colophon"><p>{_ABOUT.format(link=_LINK)}</p><p>{_CREDITS}</p></div>'
 
 
 BAD_REQUEST = Text(

@@ -147,7 +147,11 @@ def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(labelle
         told = [f"AUROC {share:.1%}", f"FPR95 {share / 2:.1%}"]
         assert [facet["head"]["lines"] for facet in figure("scores", data)["facets"]] == [told] * 3
     drawn = figure("reliability", reliability_data(open_set)), figure("gain", gain_data(open_set))
-    assert [one["facets"][0]["layout"]["yaxis"]["range"] for one in drawn] == [[0, 1.02]] * 2
+    sure, gain = (one["facets"][0]["layout"]["yaxis"] for one in drawn)
+    assert sure["range"] == [0, 1.02]
+    accuracies = [entry["accuracy"] for entry in gain_data(open_set)["methods"]]
+    assert gain["range"][0] == 0 <= max(accuracies) < gain["range"][1] <= 1.02
+    assert gain["ticktext"][:2] == ["0", "20"]
 
 
 def test_without_labels_accuracy_is_not_shown_but_the_rest_is(unlabelled, figure, drawn):

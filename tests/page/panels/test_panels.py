@@ -15,7 +15,7 @@ from cliptta_demo.backend.run.summary import collapsed, summarise
 from cliptta_demo.page.lessons.lesson import measure, numbers_of
 from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.panels.panel import example_file
-from cliptta_demo.page.panels.stage import DRAWN, HEADS, PARTS, load_example
+from cliptta_demo.page.panels.stage import DRAWN, HEADS, SHIPPED, load_example
 from cliptta_demo.research.studies import COMBINATIONS, MEASURED, OPENING, README
 from tools.make_example import example_stage, make_example
 
@@ -53,7 +53,7 @@ def test_the_shipped_example_is_a_run_of_the_shipped_model() -> None:
 
 def test_it_shows_every_panel_is_marked_as_an_example_and_small() -> None:
     shipped = load_example()
-    assert set(json.loads(EXAMPLE.read_text(encoding="utf-8"))) == set(PARTS), "run: make generate"
+    assert set(json.loads(EXAMPLE.read_text(encoding="utf-8"))) == set(SHIPPED), "run: make generate"
     assert "Recorded example" in shipped["progress"]
     assert EXAMPLE.stat().st_size < 1_000_000
     for panel in DRAWN:

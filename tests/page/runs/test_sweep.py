@@ -49,7 +49,7 @@ def test_the_panel_names_the_methods_that_the_knob_changes_nothing_for(figure) -
     ):
         recipe = read_form(FORM | {"methods": ["zero-shot", "tent", "tpt", "lame"], "rates": rates})
         runs = recipes(recipe, name)
-        data = sweep_data(name, recipe.settings, runs)
+        data = sweep_data(name, recipe, runs)
         assert data["unmoved"] == still
         assert ("changes nothing for" in figure("sweep", data)["note"]) == bool(still)
 
