@@ -220,10 +220,11 @@ function mount(kind, element, props, watch) {
   let near = true;
   let later;
   // Several updates within a frame are one drawing; a page in the background waits until it is seen.
+  const unseen = () => element.closest(".depth")?.checkVisibility?.() === false;
   const schedule = () => {
     if (waiting) return;
     waiting = true;
-    if (element.closest(".depth")?.checkVisibility?.() === false) return; // it draws when its tab is opened
+    if (unseen()) return; // it draws when its tab is opened
     if (near || element.hidden) requestAnimationFrame(draw);
     else later = setTimeout(draw, SELDOM);
   };
@@ -238,7 +239,7 @@ function mount(kind, element, props, watch) {
     if (arrivals[kind]) arrive();
     schedule();
   });
-  mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && draw() }));
+  mounted.add(Object.assign(schedule, { now: draw, catchUp: () => waiting && !unseen() && draw() }));
   (schedules[kind] ??= []).push(schedule);
   draw();
 }

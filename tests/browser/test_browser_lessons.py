@@ -9,9 +9,17 @@ from watching import PROGRESS, ends, enlarge, show, wait_idle
 from cliptta_demo.page.lessons.lessons import by_key, lesson_recipe
 
 pytestmark = pytest.mark.browser
-SAY = ".lesson .say"
+NEXT, NOW = ".lesson .next", ".lesson .now"
 LINES = """id => document.querySelector(`#${id} .plot`).data
     .filter(trace => trace.mode.includes("lines")).map(trace => [trace.meta || "", trace.y.length])"""
+
+
+def check_still(page) -> None:
+    """Nothing scrolls, and the button that leads on lies under nothing."""
+    assert page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+    box = page.locator(NEXT).bounding_box()
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    assert page.evaluate("([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest('.next'))", middle)
 
 
 def saved(page, button: str) -> list[dict[str, str]]:
@@ -22,51 +30,59 @@ def saved(page, button: str) -> list[dict[str, str]]:
 
 
 def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compared(visit) -> None:
-    page = visit(1280, 720, "?lesson=1")
+    page = visit(1366, 768, "?lesson=1")
     page.wait_for_selector(".lesson[data-lesson=collapse]")
-    assert page.locator("#accuracy .empty").is_visible()  # the example would give the answer
-    assert page.locator("#past table").count() == 0
-    page.focus(".lesson .choice >> nth=1")
+    assert page.locator("#accuracy .end").count() == 0  # the example would give the answer
+    page.wait_for_selector("#words .tile .truth")  # seen before the guess
+    assert page.locator("#words .tile .word").count() == 0
+    page.focus("#accuracy .names [data-method=tent]")
     page.keyboard.press("Enter")
-    assert page.get_attribute(".lesson .choice >> nth=1", "aria-pressed") == "true"
-    assert "choice" in page.evaluate("document.activeElement.className")
-    page.click(".lesson .next")
-    page.select_option(".lesson select", "dog")
-    page.click(".lesson .next")
-    assert page.inner_text(".lesson .next") == "Run"
-    page.fill(".lesson input[type=range]", "97")
-    page.click(".lesson .next")
-    page.wait_for_selector(f"{PROGRESS}:has-text('finished')")
-    page.wait_for_selector(".lesson .verdict")
+    assert page.get_attribute("#accuracy .names [data-method=tent]", "aria-pressed") == "true"
+    page.click(NEXT)
+    page.click("#answers .row >> nth=1")  # dog
+    page.click(NEXT)
+    page.focus(".hand")
+    for _ in range(47):
+        page.keyboard.press("ArrowUp")
+    assert page.inner_text(NEXT) == "Run with 97%"
+    check_still(page)
+    page.click(NEXT)
+    page.wait_for_selector(f"{PROGRESS}:has-text('finished')", state="attached")
+    page.wait_for_selector(f"{NEXT}:has-text('Next')")
 
-    first, verdicts = ends(page), page.locator(".lesson .verdict").all_inner_texts()
+    first, verdicts = ends(page), []
+    for _ in range(3):
+        verdicts.append(page.inner_text(NOW))
+        check_still(page)
+        page.click(NEXT)
     lowest = min(first, key=first.get)
     assert ("✓" in verdicts[0]) == (lowest == "tent")
     assert f"{first[lowest]}%" in verdicts[0]
     largest = re.search(r"TENT uses .*?, most often (“.*?”)", page.get_attribute("#answers svg", "aria-label"))
-    assert re.search(rf"TENT calls \d+% of them {largest[1]}\. You said dog", verdicts[1])
+    assert re.search(rf"You said dog. TENT calls \d+% of them {largest[1]}", verdicts[1])
     assert f"ends at {first['cliptta']}%" in verdicts[2]
     off = round(97 - first["cliptta"])
     assert f"You said 97%, {off} points too high" in verdicts[2]
+    assert all("\n" in verdict.strip() for verdict in verdicts)  # each with its reason
     shapes = page.evaluate("document.querySelector('#accuracy .plot').layout.shapes")
     assert 0.97 in [shape["y0"] for shape in shapes]
     assert page.inner_text("#accuracy [data-method=tent] .beside") == "you said: ends lowest"
     assert "▸ dog: your guess." in page.inner_text("#answers .hint")
 
-    page.click(".lesson ol button >> nth=0")
-    assert page.locator(".lesson .choice:enabled").count() == 0  # no guess changes once the answer is known
-    page.click(".lesson ol button >> nth=4")
     assert page.locator("#answers.lit").count() == 1
-    marks = page.locator(f"{SAY} mark").evaluate_all("all => all.map(mark => mark.dataset.state)")
-    assert marks == ["holds"] * 2  # what is claimed, in this run
-    page.click(".lesson .next")
-    page.click(".lesson .next")
-    assert [row["guess"] for row in saved(page, ".lesson .small >> nth=0")] == ["TENT", "dog", "97%"]
-    page.click(".lesson .choice:has-text('Severity 1')")
-    page.wait_for_selector(f"{SAY}:has-text('→')")
+    assert page.locator(".names, .hand").count() == 0  # no guess changes once the answer is known
+    page.click(NEXT)
+    page.click(NEXT)
+    page.click(".lesson .press button:has-text('Severity 1')")
+    page.wait_for_selector(f"{NOW}:has-text('→')")
     wait_idle(page)
+    check_still(page)
     second = ends(page)
-    assert f"TENT {first['tent']}% → {second['tent']}%" in page.inner_text(SAY)
+    assert f"TENT {first['tent']}% → {second['tent']}%" in page.inner_text(NOW)
+    assert re.search(r"± \d+\.\d is noise", page.inner_text(NOW))
+    page.click(NEXT)
+    assert [row["guess"] for row in saved(page, ".lesson .small >> nth=0")] == ["TENT", "dog", "97%"]
+    assert page.evaluate("cliptta.isDone('collapse')")
     batches = lesson_recipe(by_key("collapse")).settings.stream.batches
     assert page.evaluate(LINES, "accuracy") == [["behind", batches]] * 3 + [["", batches]] * 3
     assert page.inner_text("#accuracy .footnote") == "Faint, dotted: last run (severity 4)."
@@ -91,8 +107,8 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
     assert f"{second['tent']}%" in other.inner_text("#past .body tr.pin")
     assert other.evaluate("document.scrollingElement.scrollWidth") <= 390
 
-    page.click(".lesson ol li:last-child button")
-    page.click(".lesson .next")
+    show(page, "watch")
+    page.click(NEXT)
     page.wait_for_selector(".lesson[data-lesson=patience]")
     show(page, "explore")
     page.wait_for_selector("#past tr:has-text('the opening run')")
