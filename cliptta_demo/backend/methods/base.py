@@ -26,6 +26,7 @@ from cliptta_demo.backend.settings import RunSettings
 
 T = TypeVar("T")
 MOST_VIEWS = 256  # of an image, in one pass
+THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is worth in time and memory
 
 
 class Method:

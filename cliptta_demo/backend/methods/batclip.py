@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline, Prepared, Step
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
+from cliptta_demo.backend.methods.base import THERE_AND_BACK
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.registry import register
-from cliptta_demo.backend.methods.single import THERE_AND_BACK
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces

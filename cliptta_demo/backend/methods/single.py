@@ -14,6 +14,7 @@ from torch import Tensor
 from cliptta_demo.backend.declare import number, whole
 from cliptta_demo.backend.methods.adaptation import AdaptationState, Cost, Outline
 from cliptta_demo.backend.methods.adapting import AdaptingMethod
+from cliptta_demo.backend.methods.base import THERE_AND_BACK
 from cliptta_demo.backend.methods.losses import mean_entropy
 from cliptta_demo.backend.methods.per_image import PerImage, ViewSettings
 from cliptta_demo.backend.methods.registry import register
@@ -23,7 +24,6 @@ from cliptta_demo.backend.models.pieces import Passes, embed_in_pieces
 from cliptta_demo.languages import Text
 
 WORDS, COUNT = "a photo of a", 4  # the context vectors start as these words'
-THERE_AND_BACK = 3  # prompts that only go forward, which one with its graph is worth in time and memory
 
 
 class PromptSettings(ViewSettings):
