@@ -88,7 +88,7 @@ CHANGED = (
     ("backend/data/presets.py", '    "mini": HubDataset("somebody/mini", "test", "Mini", 3),\n', '    "cifar10": Hub'),
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
     ("page/panels/stage.py", "counted, ", "curves, figures,"),
-    ("page/panels/stage.py", "counted.PANEL, ", "images.RESULTS, figures.DRIFT"),
+    ("page/panels/stage.py", "counted.PANEL, ", "images.RESULTS),"),
     ("../assets/figures.js", SCRIPT, "absent.scores = "),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),
     ("page/lessons/lessons.py", "    streams.FOGGY,\n", "    losses.FAIR,"),

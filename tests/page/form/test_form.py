@@ -92,7 +92,7 @@ def test_a_lesson_is_left_as_it_was_entered() -> None:
     mine = WORKED | {"seed": 7, "severity": 2}
     opened = filling.open_lesson("patience", mine)
     assert opened["learning_rate"] == 5e-5
-    assert '"sets":"learning rate 0.00005"' in opened["lesson"]
+    assert '"key":"patience"' in opened["lesson"]
     other = filling.open_lesson("strangers", opened["before"])
     assert "OOD share 0.5" in other["lesson"]
     left = filling.leave_lesson(other["before"])  # its run stays, with its own settings beside it

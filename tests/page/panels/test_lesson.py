@@ -80,7 +80,7 @@ def test_answers_and_verdicts_come_from_the_run(monkeypatch: pytest.MonkeyPatch)
     assert found["claims"] == [["a", "holds"], ["b", "fails"], ["c", third]]
 
     clear = outcome(lesson, with_right(run, **{"zero-shot": 20, "tent": 2, "cliptta": 20}))["answers"]["short-0"]
-    assert clear == {"words": "TENT ends lowest, at 8.3%.", "right": ["tent"]}
+    assert clear == {"words": "TENT ends lowest, at 8.3%.", "brief": "TENT, at 8.3%", "right": ["tent"]}
     tied = outcome(lesson, with_right(run, **{"zero-shot": 3, "tent": 2, "cliptta": 20}))["answers"]["short-0"]
     assert tied["right"] == ["zero-shot", "tent"]  # one image of 24 is no difference
     assert "too close to tell apart" in tied["words"]
@@ -99,7 +99,7 @@ def test_only_the_lessons_own_whole_run_answers(monkeypatch: pytest.MonkeyPatch)
     found = outcome(lesson, changed, past_run(whole))
     before, after = (run.snapshot.methods["tent"].accuracy for run in (whole, changed))
     assert found["state"] == "changed"
-    assert f"TENT {before:.1%} → {after:.1%}" in found["words"]
+    assert f"TENT {before:.1%} → {after:.1%}" in found["more"]
     marked = replace(whole, marks=(Mark(1, "seed 2"),))
     assert outcome(lesson, marked) == {"state": "other"}
 
