@@ -57,7 +57,7 @@ WRONG = {
     "bench --steps 0": "steps is 0; it must be a whole number from 1 to 1024",
     "choose --out x --methods zero-shot": "methods is 'zero-shot'",
     "claims --out /dev/null/x": "can't be written",
-    "claims --lessons colapse": "lessons has 'colapse'; it must be out of: collapse",
+    "claims --lessons colapse": "lessons has 'colapse'; it must be out of: opening, collapse",
     "claims --seeds 0": "seeds is 0: one seed shows no spread",
     "claims --seeds 0,no": "seeds is '0,no'; it must be whole numbers",
     "claims --seeds 0,1 --record x": "--record keeps everything",
