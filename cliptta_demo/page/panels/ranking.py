@@ -48,7 +48,7 @@ def about() -> About:
     return {
         "file": address(RANKING),
         "methods": {
-            name: {"label": kind.label, "family": f"{FAMILIES[kind.family]}", "year": int(kind.paper[-4:])}
+            name: {"label": kind.label, "family": f"{FAMILIES.get(kind.family, kind.family)}", "year": int(kind.paper[-4:])}
             for name, kind in METHODS.items()
             if name != REFERENCE
         },
