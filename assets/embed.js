@@ -9,8 +9,11 @@ const VIEWS = {
   schedule: ["strip"],
   triangles: ["toy"],
   matrix: ["matrix"],
-  loss: ["story", "matrix", "toy"],
+  loss: ["story"],
   gallery: ["gallery"],
+  gain: ["gain"],
+  sure: ["reliability"],
+  ranking: ["ranking"],
 };
 const OLD = { images: "words", predictions: "answers", strangers: "scores", all: "gallery", cards: "sentence" };
 const HIDDEN = {
@@ -30,7 +33,7 @@ if (shown.length) {
   const places = shown.map((id) => `#${id}`).join();
   document.documentElement.classList.add("embed", ...hides.map((word) => `no-${word}`)); // print.css
   for (const id of shown) delete absent[id]; // it says what will come
-  rules.push(`.depth:not(:has(${places})), .depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
+  rules.push(`body .depth:not(:has(${places})), .depth > :not(${places}, :has(${places})), #middle > :not(${places}), nav[role=tablist] { display: none !important; }`);
   // All that holds a part grows to the frame, and no further.
   rules.push(`body:not(#x) :is(${places}, :has(${places}), :is(${places}) :is(.body, :has(.body))) { display: flex !important; flex: 1 1 0 !important; flex-flow: column nowrap; align-items: stretch; min-height: 0 !important; }`);
 }

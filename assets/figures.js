@@ -31,7 +31,7 @@ figures.scores = function (data) {
   const hatched = { color: "@stranger", pattern: { shape: "/", size: 5, solidity: 0.45 } };
   const sides = (own) => [[say("known (ID)"), own.known, { color: `@${own.mark.colour}` }], [say("stranger (OOD)"), own.strangers, hatched]];
   const traces = data.methods.map((own) =>
-    sides(own).filter(([, counts]) => counts.some(Boolean)).map(([label, counts, marker]) => scoreBars(label, counts, data, marker)),
+    sides(own).filter(([, counts]) => counts.some(Boolean)).map(([label, counts, marker]) => scoreBars(label, counts, own, marker)),
   );
   const highest = Math.max(...traces.flat().flatMap((trace) => trace.y));
   const facets = data.methods.map((own, index) => {
@@ -40,10 +40,10 @@ figures.scores = function (data) {
       barmode: "overlay",
       bargap: 0.04,
       margin: { l: 0, r: 0, t: 4, b: 4 },
-      xaxis: { showticklabels: false, range: [data.low, data.high] },
+      xaxis: { showticklabels: false, range: [own.low, own.high] },
       yaxis: { showticklabels: false, showgrid: false, range: [0, 1.2 * highest] }, // one scale for all, with room for the label
       shapes: [upright(x, { color: "@ink", width: 1.5, dash: "dash" })],
-      annotations: [noteAt(x, say("threshold"), x > (data.low + data.high) / 2, { y: 1, yanchor: "top" })],
+      annotations: [noteAt(x, say("threshold"), x > (own.low + own.high) / 2, { y: 1, yanchor: "top" })],
     };
     const lines = own.auroc === null || own.fpr95 === null ? [] : [`AUROC ${percent(own.auroc, 1)}`, `FPR95 ${percent(own.fpr95, 1)}`];
     const alt = say("{method}: ID scores. {measures}.", { method: own.label, measures: lines.join(", ") });

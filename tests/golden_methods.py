@@ -29,6 +29,16 @@ LOGIT_SCALE = 100.0
 STREAMS = ("closed", "open")
 NEAR = 1e-4  # the file's tolerance
 TEMPLATE = "text/template_prototypes"  # of its first template, where they are named
+# name in the golden file → the method, where the file has the values it ends with, and the prototypes
+SINGLE = {
+    "tpt": ("tpt", "context", "class_prototypes"),
+    "rtpt": ("r-tpt", "context", "class_prototypes"),
+    "rlcf_prompt": ("rlcf-prompt", "context", "class_prototypes"),
+    "rlcf_tune": ("rlcf", "norm_params", "rlcf_tune/class_features"),
+    "tps": ("tps", "shift", "tps/prototypes"),
+    "tps_plain": ("tps", "shift", "tps_plain/prototypes"),
+    "tps_shared": ("tps", "shift", "tps/prototypes"),
+}
 
 
 @cache

@@ -31,7 +31,7 @@ OWN: dict[str, dict[str, Any]] = {
     "rotta": {"capacity": 2, "update_every": 5},
     "sotta": {"capacity": 8, "threshold": 0.0},
     "stamp": {"capacity": 8, "alpha": 1.0},
-    **{name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf")},
+    **{name: {"views": 8, "share": 0.25} for name in ("tpt", "r-tpt", "rlcf-prompt", "rlcf", "tps")},
 }
 # One of each shape; ``test_every_method.py`` has all methods.
 SHAPES = ("zero-shot", "tent", "cliptta", "cliptta-oce", "rotta", "tda")

@@ -25,6 +25,7 @@ FAMILIES = {
     "redundancy": Text("Features kept apart"),
     "training-free": Text("Nothing learnt"),
     "single": Text("One image at a time"),
+    "strangers": Text("Known or stranger"),
 }
 # Whose definition of a method is meant, where its authors' release and CLIPTTA's comparison differ.
 RELEASES = {"authors": Text("Its authors'"), "cliptta": Text("CLIPTTA's comparison")}

@@ -14,6 +14,8 @@ PARTS = {
     "strangers": ["scores"],
     "triangles": ["toy"],
     "matrix": ["matrix"],
+    "loss": ["story"],
+    "ranking": ["ranking"],
 }
 # What keeps these parts from being all that there is in the frame, and all that fits in.
 AMISS = """(places) => {

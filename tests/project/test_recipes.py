@@ -83,7 +83,7 @@ SETTING = """    patience: int = whole(
 NEW = {"backend/methods/diverse.py": METHOD, "page/panels/counted.py": PANEL}
 # File, and what is put before what stands there.
 CHANGED = (
-    ("backend/methods/__init__.py", "    diverse,\n", "    single,\n)"),
+    ("backend/methods/__init__.py", "    diverse,\n", "    adand,\n)"),
     ("backend/settings.py", SETTING, "    steps: int"),
     ("backend/data/presets.py", '    "mini": HubDataset("somebody/mini", "test", "Mini", 3),\n', '    "cifar10": Hub'),
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),

@@ -21,7 +21,10 @@ from cliptta_demo.backend.methods import (  # noqa: F401
     replay,
     tda,
     training_free,
+    stata,
     single,
+    tps,
+    adand,
 )
 
 from cliptta_demo.backend.plugins import load_plugins

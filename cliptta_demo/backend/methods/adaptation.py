@@ -142,6 +142,7 @@ class Progress:
         losses: the weighted terms of the loss at this step, scalars still on the device.
         logits: ``(N, C)`` scaled logits, of a method whose prediction is more than scaled cosines.
         probabilities: ``(N, C)``, of a method that has no logits.
+        scores: ``(N,)`` ID scores, of a method that has its own; higher means more in-distribution.
     """
 
     step: int
@@ -150,10 +151,11 @@ class Progress:
     losses: dict[str, Tensor] = field(default_factory=dict)
     logits: Tensor | None = None
     probabilities: Tensor | None = None
+    scores: Tensor | None = None
 
     def of_newest(self, count: int) -> "Progress":
         """The same of the last ``count`` images alone."""
-        parts = {name: getattr(self, name) for name in ("cosines", "logits", "probabilities")}
+        parts = {name: getattr(self, name) for name in ("cosines", "logits", "probabilities", "scores")}
         return replace(self, **{name: part if part is None else part[-count:] for name, part in parts.items()})
 
 

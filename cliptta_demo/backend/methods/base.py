@@ -40,7 +40,8 @@ class Method:
         uses: the fields of :class:`AdaptationSettings` that it reads; own: a class of settings of its own, see
             :mod:`backend.declare`.
         adapts: whether normalisation parameters move. by_window: whether it can adapt to several batches together.
-        uses_threshold: whether it decides itself what is ID.
+        uses_threshold: whether it decides itself what is ID. own_scores: whether its ID scores are its own too, rather
+            than those that the settings name.
         note: a sentence for whoever runs it on this backbone; "" where there is nothing to be said.
     """
 
@@ -57,6 +58,7 @@ class Method:
     adapts: ClassVar[bool] = False
     by_window: ClassVar[bool] = False
     uses_threshold: ClassVar[bool] = False
+    own_scores: ClassVar[bool] = False
     note = ""
 
     def __init__(self, task: Task) -> None:

@@ -209,7 +209,8 @@ class Lane:
         """What its latest moment says of a batch with these labels ``(N,)``, −1 a stranger, −2 unknown."""
         reading = read(self.last, backbone)
         self.unread = reading.unread
-        return view_of(reading, labels, score)
+        own = self.last.scores
+        return view_of(reading, labels, score if own is None else lambda _: own)
 
     def notes(self, name: str, skipped: int, first: str) -> Iterator[str]:
         """What a person reads where steps were skipped, or images got no finite numbers and are shown as ``first``."""

@@ -20,10 +20,13 @@ class MethodScores(Method):
     """One method's.
 
     Attributes:
-        known, strangers: how many scores lie in each bin; threshold: what splits the two.
+        low, high: of the bins, which are as wide as one another; the same for all methods but those with scores of
+            their own. known, strangers: how many scores lie in each; threshold: what splits the two.
         auroc, fpr95: 0 to 1, None where one of the two kinds is missing.
     """
 
+    low: float
+    high: float
     known: list[int]
     strangers: list[int]
     threshold: float
@@ -32,24 +35,25 @@ class MethodScores(Method):
 
 
 class Scores(TypedDict):
-    """What the panel draws; the bins are as wide as one another, from ``low`` to ``high``. No methods: no strangers."""
+    """What the panel draws. No methods: no strangers."""
 
-    low: float
-    high: float
     methods: list[MethodScores]
 
 
 def scores_data(session: Session) -> Scores:
-    """Histograms of the ID scores of known images and of strangers, all over the same bins."""
+    """Histograms of the ID scores of known images and of strangers."""
     methods = session.snapshot.methods
     if not any(len(method.ood_scores) for method in methods.values()):
-        return {"low": 0.0, "high": 0.0, "methods": []}
-    scores = np.concatenate([part for method in methods.values() for part in (method.id_scores, method.ood_scores)])
-    edges = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-3), SCORE_BINS + 1)
+        return {"methods": []}
+    alike = [name for name in methods if not METHODS[name].own_scores]
 
     def numbers(name: str) -> dict[str, Any]:
-        method = methods[name]
+        method, beside = methods[name], alike if name in alike else [name]
+        scores = np.concatenate([part for one in beside for part in (methods[one].id_scores, methods[one].ood_scores)])
+        edges = np.linspace(scores.min(), max(scores.max(), scores.min() + 1e-3), SCORE_BINS + 1)
         return {
+            "low": float(edges[0]),
+            "high": float(edges[-1]),
             "known": np.histogram(method.id_scores, edges)[0].tolist(),
             "strangers": np.histogram(method.ood_scores, edges)[0].tolist(),
             "threshold": float(method.threshold),
@@ -57,7 +61,7 @@ def scores_data(session: Session) -> Scores:
             "fpr95": method.fpr95,
         }
 
-    return {"low": float(edges[0]), "high": float(edges[-1]), "methods": entries_of(session, numbers)}
+    return {"methods": entries_of(session, numbers)}
 
 
 SCORES = Panel(

@@ -89,6 +89,19 @@ def test_lames_other_affinities_stay_finite(backbone: Backbone) -> None:
         assert last(make("lame", backbone, affinity=affinity), alike).probabilities.isfinite().all()
 
 
+def test_stata_keeps_the_caption_of_a_class_that_no_image_speaks_for(backbone: Backbone) -> None:
+    for counted in ("hard", "soft"):
+        method = make("stata", backbone, counted=counted)
+        features, fine = torch.eye(EMBEDDING)[:6].double(), torch.ones(6, 1).double()
+        prior = torch.tensor([[0.6, 0.4, 0, 0, 0]]).double().expand(6, -1)  # as a float32 softmax underflows
+        agreed = method._agree(features, prior, fine)
+        assert agreed.isfinite().all()
+        assert not agreed[:, 2:].any()
+        means, variances = method._fitted(features, features**2, prior, torch.full((EMBEDDING,), 0.1).double())
+        assert torch.allclose(means[2:], method.prototypes[2:].double())
+        assert torch.allclose(variances[2:], torch.tensor(0.1).double())
+
+
 def test_a_backbone_without_places_is_refused_before_the_run() -> None:
     tower = nn.Sequential(nn.Conv2d(3, 8, 8, stride=8), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(128, 32))
     settings = RunSettings(methods=("calip",), stream=StreamSettings(batch_size=4, batches=1))

@@ -12,7 +12,8 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from golden_methods import GOLDEN, LOGIT_SCALE, NEAR, STREAMS, TEMPLATE, Case, follow, golden, made
+from golden_methods import LOGIT_SCALE, NEAR, SINGLE, STREAMS, TEMPLATE, Case, follow, golden, made
+from helpers import last
 from torch import Tensor
 
 from cliptta_demo.backend.methods import training_free
@@ -21,8 +22,6 @@ from cliptta_demo.backend.methods.captions import TEMPLATES
 from cliptta_demo.backend.methods.cliptta import Cliptta
 from cliptta_demo.backend.methods.losses import max_log_probability
 from cliptta_demo.backend.methods.open_set import upper_share
-from cliptta_demo.backend.methods.registry import METHODS
-from cliptta_demo.backend.models.pieces import Passes
 
 
 class ClipttaOld(Cliptta):
@@ -103,6 +102,9 @@ CASES = {
     "zero": Case("zero", {"views": 16}, near={"probabilities": 1e-6}),
     "calip": Case("calip"),
     **{f"lame_{by}": Case("lame", {**COMPARED, "affinity": by}, near=SETTLED) for by in ("knn", "rbf", "linear")},
+    "stata": Case("stata"),
+    "stata_soft": Case("stata", {"counted": "soft"}),
+    "stata_short": Case("stata", {"pull": 4.0, "rounds": 1}),
 }
 PLACES = [
     (name, stream)
@@ -188,10 +190,21 @@ def test_trajectory(name: str, stream: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert reads == [row for row in expected if row]  # nothing is learnt from an empty memory
 
 
+@pytest.mark.parametrize("few", ["two_classes", "one_class"])
+def test_stata_where_a_batch_holds_few_of_the_classes(few: str) -> None:
+    places = golden()[f"stata/{few}/images"]
+    images = torch.from_numpy(golden()["closed/images"]).flatten(0, 1)[places].float()
+    end = last(made(Case("stata"), "closed"), images)
+    np.testing.assert_allclose(end.probabilities, golden()[f"stata/{few}/probabilities"], atol=NEAR, rtol=0)
+
+
+# ``test_golden_more.py`` has these.
+MORE = ("deyo", "deyo_low", "deyo_fine", "deyo_occ", "batclip", "batclip_image", "mint", "mint_100")
+
+
 def test_every_method_of_the_file_is_followed() -> None:
-    kept = [name for file in ("official", "methods") for name in np.load(GOLDEN / f"{file}.npz").files]
-    names = {name.split("/")[0] for name in kept if name.endswith(("/logits", "/probabilities"))}
-    assert names == {*CASES, *SINGLE}
+    names = {name.split("/")[0] for name in golden() if name.endswith(("/logits", "/probabilities"))}
+    assert names == {*CASES, *SINGLE, *MORE}
 
 
 def test_nothing_left_is_no_step_by_its_authors_and_a_step_in_the_comparison() -> None:
@@ -223,77 +236,3 @@ def test_captions_name_the_ranked_classes_and_are_made_once_a_batch(monkeypatch:
     assert len(sent) == len(different)  # all were there already
     expected = golden()["text/triple_prototypes"][tuple(ranked.T.numpy())]
     np.testing.assert_allclose(captions, expected, atol=1e-5)
-
-
-# name in the golden file → the method, where the file has the values it ends with
-SINGLE = {
-    "tpt": ("tpt", "context"),
-    "rtpt": ("r-tpt", "context"),
-    "rlcf_prompt": ("rlcf-prompt", "context"),
-    "rlcf_tune": ("rlcf", "norm_params"),
-}
-
-
-def rounding_may_turn(slopes: Tensor, losses: Tensor) -> Tensor:
-    """Which gradients ``(N, P)`` have a number as small as its rounding, so that AdamW's step may go either way.
-
-    A logit is rounded by the logit scale times ε, which moves probabilities by that share. A probability near 1 is
-    rounded by ε, however little is left beside it: by ε times the gradient that comes with a loss of 1. Beside float64
-    gradients were off by at most 1.4 times the larger of both; 8 is on the safe side.
-    """
-    size = slopes.abs().amax(dim=1)
-    of_one = (size / losses.abs().clamp(min=torch.finfo().tiny)).max()
-    rounding = torch.finfo().eps * torch.maximum(LOGIT_SCALE * size, of_one)
-    return slopes.abs().amin(dim=1) < 8 * rounding
-
-
-@pytest.mark.parametrize("name", SINGLE)
-def test_trajectory_of_single_images(name: str) -> None:
-    """With the file's views."""
-    method, end = SINGLE[name]
-    expected = {key: golden().get(f"{name}/closed/{key}") for key in ("stable", "logits", "losses", end, "weights")}
-    excluded = iter(golden().get(f"{name}/closed/excluded", np.empty(0)).reshape(-1, 32, 32))
-    alone: list[Any] = []
-    weights: list[Tensor] = []
-    told: list[tuple[Tensor, Tensor]] = []  # gradient and loss of each step
-
-    class Watched(METHODS[method]):
-        def boxes(self, count: int, side: int, seed: int) -> Tensor:
-            return torch.from_numpy(golden()["views/closed/boxes"][seed]).long()
-
-        def one_image(self, *given: Any) -> Any:
-            alone.append(super().one_image(*given))
-            return alone[-1]
-
-        def passes(self, values: Tensor) -> Passes:
-            made = super().passes(values)
-            gradient = made.gradient
-            made.gradient = lambda loss: told.append((gradient(loss), loss.detach())) or told[-1][0]
-            return made
-
-        def weights(self, seen: Tensor) -> Tensor:
-            weights.append(super().weights(seen))
-            return weights[-1]
-
-        def left_out(self, similar: Tensor) -> Tensor:
-            return torch.from_numpy(next(excluded))  # by the release's rounding
-
-    given = {"prototypes": "rlcf_tune/class_features"} if name == "rlcf_tune" else {}
-    engine = made(Case(Watched, {"views": 32}, **given), "closed")
-    if name == "tpt":
-        np.testing.assert_allclose(engine.start().values.view(4, 32), golden()["tpt/initial_context"], atol=1e-6)
-    for batch, (moments, _) in enumerate(follow(engine, "closed")):
-        stable, images = expected["stable"][batch], alone[24 * batch :]
-        turned = rounding_may_turn(*map(torch.stack, zip(*told, strict=True))).view(24, -1).any(dim=1)
-        assert (stable | turned.numpy()).all()  # nothing else is left out
-        told.clear()
-        found = {
-            "logits": moments[-1].cosines,
-            end: torch.stack([state.values.view(expected[end].shape[2:]) for _, state, _ in images]),
-            "losses": torch.tensor([[float(sum(terms.values())) for terms in losses] for _, _, losses in images]),
-        }
-        if name == "rtpt":
-            found["weights"] = torch.stack(weights[24 * batch :])
-        for key, values in found.items():
-            ours, theirs = values[stable], expected[key][batch][stable]
-            np.testing.assert_allclose(ours, theirs, atol=NEAR, rtol=0, err_msg=f"{key} of batch {batch}")

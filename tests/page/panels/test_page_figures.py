@@ -13,6 +13,7 @@ from PIL import Image
 from pressing import METHODS, run_of
 
 from cliptta_demo.backend.data.sources import OOD_LABEL, GivenImages
+from cliptta_demo.backend.methods import registry
 from cliptta_demo.backend.run.metrics import Paired
 from cliptta_demo.backend.run.summary import statuses
 from cliptta_demo.page.panels.curves import accuracy_data, entropy_data
@@ -131,7 +132,9 @@ def test_a_look_inside_a_batch_moves_curves_and_progress(labelled, figure):
     assert at_work == pytest.approx(live.methods["tent"].accuracy)
 
 
-def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(labelled, unlabelled, open_set, figure):
+def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(
+    labelled, unlabelled, open_set, figure, monkeypatch
+):
     assert scores_data(labelled[0])["methods"] == scores_data(unlabelled)["methods"] == []
     data = scores_data(open_set)
     facets = figure("scores", data)["facets"]
@@ -142,6 +145,12 @@ def test_scores_are_there_with_strangers_alone_and_rounded_as_everywhere(labelle
         assert facet["layout"]["shapes"][0]["x0"] == method.threshold
     for axis in ("xaxis", "yaxis"):
         assert len({tuple(facet["layout"][axis]["range"]) for facet in facets}) == 1
+    with monkeypatch.context() as patch:  # scores of its own have an axis of their own
+        patch.setattr(registry.METHODS["cliptta"], "own_scores", True)
+        one, same, other = (
+            facet["layout"]["xaxis"]["range"] for facet in figure("scores", scores_data(open_set))["facets"]
+        )
+        assert one == same != other
     for share in (1 / 8, 3 / 8, 0.0125, 0.0375, 0.35, 0.834496, 1 / 3, 0.0, 1.0):
         data["methods"] = [own | {"auroc": share, "fpr95": share / 2} for own in data["methods"]]
         told = [f"AUROC {share:.1%}", f"FPR95 {share / 2:.1%}"]
