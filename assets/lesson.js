@@ -15,8 +15,8 @@ const CLAIMS = {
 // How it is guessed.
 const HOW = {
   number: say("Drag the mark on the chart, or press ↑ and ↓."),
-  method: say("Press its name beside the chart, or ↑ and ↓."),
-  class: say("Press its row on the right, or ↑ and ↓."),
+  method: say("Press its name, or ↑ and ↓."),
+  class: say("Press its row, or ↑ and ↓."),
   image: say("Press the image."),
 };
 const MANY = 5; // steps; of more, those not at hand take a line each
