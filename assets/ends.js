@@ -18,6 +18,8 @@ function spread(wanted, rooms, low, high) {
   return placed;
 }
 
+cliptta.spread = spread;
+
 function label({ own, number, unit, gain }, size) {
   const large = size === "large";
   const beside = large ? cliptta.beside.map((told) => told(own.method)).filter(Boolean).join(" · ") : "";

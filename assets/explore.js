@@ -73,7 +73,7 @@ function cast() {
   const other = others.find((own) => own !== best) ?? zero;
   if (!best) return { zero };
   const times = best.milliseconds / other.milliseconds;
-  return { zero, best, about: { method: named(best), other: named(other), times: fixed(times, times < 9.95 ? 1 : 0) } };
+  return { zero, best, about: { method: named(best), other: named(other, other === zero), times: fixed(times, times < 9.95 ? 1 : 0) } };
 }
 
 cliptta.pace = function () {

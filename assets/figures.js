@@ -153,7 +153,7 @@ function sweepFacet(what, { setting, values, usual, methods, points }) {
   const layout = {
     xaxis: { title: { text: setting }, ...tens(values, 5) },
     yaxis: { title: { text: title }, ...fifths(methods.flatMap(ends)) },
-    shapes: [{ ...upright(usual), label: { text: say("now"), textposition: "end", textangle: 0, xanchor: "right" } }],
+    shapes: [{ ...upright(usual), label: { text: say("now"), textposition: "end", textangle: 0, xanchor: "right", yanchor: "top" } }],
     annotations: [],
   };
   if (what === "spread") {

@@ -5,8 +5,8 @@ const SIGNS = (cliptta.signs = {
   broken: ["▼", say("broken")],
   right: ["✓", say("kept")],
   wrong: ["✕", say("wrong")],
-  "left-out": ["◇", say("stranger left out")],
-  "let-in": ["◆", say("stranger let in")],
+  "left-out": ["◇", say("left out")],
+  "let-in": ["◆", say("let in")],
   changed: ["≠", say("changed")],
   same: ["=", say("unchanged")],
 });
@@ -129,6 +129,7 @@ kinds.gallery = function (body, newest) {
   const state = (body.state = body.state || { filter: "all", method: "", clean: false });
   if (!data.tiles) {
     body.replaceChildren();
+    retitle(body);
     emptied(body, say("The images of each batch appear here, with what zero-shot and the adapted models say of them."));
     return;
   }

@@ -77,7 +77,7 @@ function few(body) {
     const { truth, name } = data.tiles[index];
     const cells = methods.map((own) => {
       const { text, right } = cliptta.answer(data, own, index);
-      const sure = methods.length > MANY ? "" : ` ${fixed(100 * own.confidence[index], 0)}`;
+      const sure = methods.length > MANY ? "" : fixed(100 * own.confidence[index], 0);
       return make("td", { "data-method": own.method, title: `${own.label}: ${text}` }, make(right ? "b" : "span", make("bdi", text), sure));
     });
     const title = truth === -1 ? say("stranger") : (data.classes[truth] ?? name) || index + 1;
@@ -137,4 +137,7 @@ kinds.results = function (body, data) {
   const parts = [make("caption.sr", caption), make("thead", groups, heads), rows];
   body.replaceChildren(make("p.footnote", caption), table(caption, ...parts));
 };
-cliptta.pictured("results", () => say("Each word with its confidence, in %."));
+cliptta.pictured("results", () => {
+  const many = Object.keys(cliptta.onShow()?.methods ?? {}).length > MANY;
+  return many ? say("Each word; all rows have its confidence, too.") : say("Each word with its confidence, in %.");
+});

@@ -47,7 +47,8 @@ cliptta.sketch = function (place, { data, layout }, names) {
   if (!xs.length) return;
   const [across, up] = [scale(xaxis, [...new Set(xs)]), scale(yaxis, ys)];
   const heights = up.ticks.map((tick) => number(yaxis, tick));
-  const small = names && { l: 12 + 7 * Math.max(...heights.map(({ length }) => length)), r: 10, t: 8, b: 34 };
+  const beside = names?.length > 3 && data[0].mode.includes("lines"); // so many names stand behind their lines
+  const small = names && { l: 12 + 7 * Math.max(...heights.map(({ length }) => length)), r: beside ? 14 + 7.6 * Math.max(...names.map(({ label }) => label.length)) : 10, t: 8, b: 34 };
   const { l: left, r, t: top, b } = { ...MARGIN, ...layout.margin, ...small };
   const [right, foot] = [width - r, height - b];
   const [fromLeft, fromFoot] = [(share) => left + (right - left) * share, (share) => foot + (top - foot) * share];
@@ -91,17 +92,20 @@ cliptta.sketch = function (place, { data, layout }, names) {
     const look = { d: SHAPES[symbol] ?? SHAPES.circle, ...fill };
     places.forEach((at, index) => put("path", { ...look, ...(customdata && { "data-batch": points[index][2] }), transform: `translate(${at.join(" ")}) scale(${size / 8})` }));
   }
-  const taken = Object.values(ends).filter(([end]) => end).map(([end]) => ({ at: x(end[0]), half: 8, high: y(end[1]) + 4 }));
-  for (const { label, method, mark } of names ?? []) {
-    const [end, before = end] = ends[method] ?? [];
-    if (!end) continue;
-    const half = 3.9 * label.length;
+  const shown = (names ?? []).filter(({ method }) => ends[method]?.length);
+  const name = ({ mark, method, label }, at, high, anchor) => svg.append(tinted(mark, drawn("text", { class: "name", x: at, y: high, "text-anchor": anchor, "data-method": method }, label)));
+  const heightOf = ({ method }) => y(ends[method][0][1]);
+  if (beside) cliptta.spread(shown.map(heightOf), shown.map(() => 14), top, foot + 6).forEach((high, index) => name(shown[index], right + 8, high + 4, "start"));
+  const taken = shown.map((own) => ({ at: x(ends[own.method][0][0]), half: 8, high: heightOf(own) + 4 }));
+  for (const own of beside ? [] : shown) {
+    const [end, before = end] = ends[own.method];
+    const half = 3.9 * own.label.length;
     const at = Math.max(left + half, Math.min(right - half, x(end[0])));
     const free = (high) => high > top && high < foot && !taken.some((other) => Math.abs(other.at - at) < other.half + half && Math.abs(other.high - high) < 13);
     const away = Array.from({ length: 12 }, (_, index) => y(end[1]) + ((index % 2 === 0) === end[1] >= before[1] ? -10 - 7 * index : 19 + 7 * index));
     const high = away.find(free) ?? away[0];
     taken.push({ at, half, high });
-    svg.append(tinted(mark, drawn("text", { class: "name", x: at, y: high, "text-anchor": "middle", "data-method": method }, label)));
+    name(own, at, high, "middle");
   }
   place.replaceChildren(svg);
 };

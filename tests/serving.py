@@ -236,7 +236,7 @@ def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[...,
         opened.append(context if anew else page)
         watches.append(Watch(page, server))
         page.goto(server + query)
-        page.wait_for_selector("#gallery .small > *", state="attached")
+        page.wait_for_selector("#gallery .body > *", state="attached")
         return page
 
     yield open_page

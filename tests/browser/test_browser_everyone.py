@@ -261,7 +261,7 @@ def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_brows
     plain = known_browser.new_page()  # neither https nor localhost
     be_patient(plain)
     plain.goto(server.replace("127.0.0.1", "plain.test"))
-    plain.wait_for_selector("#gallery .small > *", state="attached")
+    plain.wait_for_selector("#gallery .body > *", state="attached")
     plain.click("#your-camera")
     plain.wait_for_selector("#camera .status.error:has-text('over https or on localhost only')")
     plain.close()

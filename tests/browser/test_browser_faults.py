@@ -43,7 +43,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 def opened(page: Page, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector("#gallery .small > *", state="attached")
+    page.wait_for_selector("#gallery .body > *", state="attached")
 
 
 @pytest.fixture(scope="module")

@@ -65,7 +65,7 @@ def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Brow
         while not held:
             page.wait_for_timeout(50)
         held[0].continue_()
-        page.wait_for_selector("#gallery .small > *", state="attached")
+        page.wait_for_selector("#gallery .body > *", state="attached")
         assert page.locator(FIRST).count() == 0
         page.wait_for_selector("#run")
         assert page.locator(".masthead").count() == 1

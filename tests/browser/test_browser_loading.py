@@ -58,7 +58,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         be_patient(page)
         watch_streams(page)
         page.goto(address)
-        page.wait_for_selector("#gallery .small > *", state="attached")
+        page.wait_for_selector("#gallery .body > *", state="attached")
         yield SimpleNamespace(page=page, hub=hub, address=address, process=process, log=log)
         page.close()
 
