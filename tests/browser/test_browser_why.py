@@ -38,7 +38,7 @@ def test_all_of_it_is_on_one_screen(visit, height):
     assert page.evaluate("document.documentElement.scrollHeight") <= height
     assert page.locator("#finding .body h2").evaluate("head => getComputedStyle(head).fontSize") == "28px"
     page.click("#matrix header button")
-    assert page.is_visible("#story .losses")
+    assert page.is_visible("#story .loss >> nth=0")
     assert page.evaluate("document.documentElement.scrollHeight") <= height
     assert page.evaluate("document.activeElement.closest('#story') !== null")
     page.keyboard.press("Enter")
