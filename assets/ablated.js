@@ -77,15 +77,16 @@ function bars() {
   const at = (value) => Math.round((1000 * (value - low)) / (high - low)) / 10;
   const yours = rows.indexOf(rowOf(now)) < SHOWN ? null : rowOf(now);
   const label = (row, index) => (index && listed(row).length > 1 ? `+ ${listed(row).at(-1)}` : listed(row)[0]);
+  const style = `--zero:${at(0) / 100}`;
   return [
     make("h3", say("What stops the fall"), make("small", say("points gained"))),
     make(
       "ol",
-      { style: `--zero:${at(0) / 100}` },
+      { style },
       rows.slice(0, SHOWN).map((row, index) => bar(row, label(row, index), at)),
       yours ? bar(yours, listed(now).join(" + "), at) : make("li"),
-      make("p", say("zero-shot {share} %", { share: fixed(before, 1) })),
     ),
+    make("p.zero", { style }, say("zero-shot {share} %", { share: fixed(before, 1) })),
     make("p.hint", say("{stream}; {seeds} seeds, each at its best rate. ≈: noise can't tell it from CLIPTTA.", { stream: capital(stream), seeds })),
   ];
 }

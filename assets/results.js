@@ -101,7 +101,7 @@ kinds.results = function (body, data) {
   const state = (body.state = body.state || { column: null, way: 1 });
   const small = body.closest("#explore > :not(.is-large)");
   if (small) return few(body);
-  if (!data.columns && !state.asked) document.querySelector("#show-table").click();
+  if (!data.columns && !state.asked) document.querySelector("#show-table")?.click();
   state.asked = true;
   if (!data.columns) {
     body.replaceChildren(...(data.words ? [make("p.footnote", data.words)] : []));

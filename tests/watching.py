@@ -107,8 +107,10 @@ def ends(page):
 
 
 def picture(page):
-    """Everything displayed that a run decides."""
-    page.evaluate("cliptta.catchUp()")  # plots out of sight are drawn late
+    """Everything displayed that a run decides; Explore draws when it is shown."""
+    page.evaluate(
+        "['explore', document.body.dataset.depth].forEach(depth => cliptta.show(depth, false))"
+    )
     return page.evaluate(
         """() => ({
             sentence: document.querySelector('#sentence').textContent,
@@ -119,7 +121,7 @@ def picture(page):
             words: [...document.querySelectorAll('#words .tile')].map(tile => tile.textContent),
             answers: document.querySelector('#answers .body').innerHTML,
             scores: [...document.querySelectorAll('#scores .plot')].map(plot => plot.data.map(t => [t.x, t.y])),
-            images: ['.title', '.sheet svg', '.filters'].map(
+            images: ['.title', '.tiles', '[data-group=filter]'].map(
                 part => document.querySelector(`#gallery ${part}`).innerHTML
             ),
         })"""

@@ -42,14 +42,14 @@ def test_the_story_tells_the_numbers_of_the_matrix_and_of_the_loss(labelled, dra
     spoken = dict(zip(METHODS, scripts(SPOKEN, matrix), strict=True))
     own = {name: next(each for each in matrix["methods"] if each["method"] == name) for name in METHODS}
     for name in METHODS:
-        numbers = f"{own[name]['used']} of 8 captions", f"own caption {100 * own[name]['own']:.0f} %"
+        numbers = f"{own[name]['used']} of 5 captions", f"own caption {100 * own[name]['own']:.0f} %"
         assert facts[name] == "".join(numbers)
         assert f"{numbers[0]} in use · row entropy {own[name]['entropy']:.2f} of 2.08 · {numbers[1]}." in spoken[name]
     first, second, third = drawn("story", story, "p")
-    assert f"use {own['cliptta']['used']} of 8 captions." in first
+    assert f"use {own['cliptta']['used']} of 5 captions." in first
     assert f"own caption {100 * own['cliptta']['own']:.0f}%" in second
     assert f"a row entropy of {own['cliptta']['entropy']:.2f} says, of 2.08 at most" in second
-    assert f"its answers use {own['tent']['used']} of 8 captions." in third
+    assert f"its answers use {own['tent']['used']} of 5 captions." in third
     assert [one["method"] for one in story["losses"]] == ["tent", "cliptta"]
     values = iter(drawn("story", story, "dd"))
     for one in story["losses"]:
