@@ -84,7 +84,7 @@ def wait_done(page, count):
 
 def wait_idle(page):
     """The last run has ended, and Gradio has heard of it."""
-    page.wait_for_selector("#step:not([disabled])")
+    page.wait_for_selector("#step:not([disabled])", state="attached")  # a lesson has its own buttons
     wait_for_streams(page)
 
 
@@ -108,9 +108,7 @@ def ends(page):
 
 def picture(page):
     """Everything displayed that a run decides; Explore draws when it is shown."""
-    page.evaluate(
-        "['explore', document.body.dataset.depth].forEach(depth => cliptta.show(depth, false))"
-    )
+    page.evaluate("['explore', document.body.dataset.depth].forEach(depth => cliptta.show(depth, false))")
     return page.evaluate(
         """() => ({
             sentence: document.querySelector('#sentence').textContent,

@@ -25,7 +25,7 @@ def point(page, panel, batch, batches):
 def shown(page):
     """What the page says of the batch on show: the sentence, each image's words, the classes answered."""
     seen = picture(page)
-    return {name: seen[name] for name in ("sentence", "words", "answers", "tiles")}
+    return {name: seen[name] for name in ("sentence", "words", "answers", "images")}
 
 
 def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
@@ -36,7 +36,7 @@ def test_pointing_at_a_batch_shows_it_everywhere_and_leaving_goes_back(visit):
         wait_shown(page, f"batch {count}")
         wait_idle(page)
         seen.append(shown(page))
-    assert all(seen[0][part] != seen[1][part] != seen[2][part] for part in ("words", "answers", "tiles"))
+    assert all(seen[0][part] != seen[1][part] != seen[2][part] for part in ("words", "answers", "images"))
     page.mouse.move(*point(page, "accuracy", 2, 3))
     wait_shown(page, "batch 2 of 3")
     assert shown(page) == seen[1]

@@ -131,7 +131,7 @@ def _build_top(backbone: str) -> dict[str, Any]:
         scripted("lessons-menu", "<i hidden></i>", "window.cliptta.lessons();")
         parts["lessons"] = {}
         for group, words in GROUPS.items():
-            place(f"<h3>{say(words)}</h3>", f"lessons-{group}")
+            place(f"<h2>{say(words)}</h2>", f"lessons-{group}")
             for lesson in (one for one in LESSONS if one.group == group):
                 words = say("{title} · {minutes} min", title=lesson.title, minutes=lesson.minutes)
                 parts["lessons"][lesson.key] = pill(words, f"lesson-{lesson.key}")
