@@ -1,7 +1,8 @@
 """The page in a made-up language of longer words that reads from right to left: nothing is left in English, or cut."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -9,13 +10,17 @@ from serving import serve_process, visits
 from watching import open_lesson, set_number, show, show_settings, wait_idle
 
 from cliptta_demo.backend.methods.registry import METHODS
+from cliptta_demo.backend.models.backbone import DEFAULT_TEMPLATES
+from cliptta_demo.page.lessons.lessons import by_key
 from cliptta_demo.page.words.defaults import DEFAULTS
 from tools.made_up import CLOSING, OPENING, translation
 
 pytestmark = pytest.mark.browser
 
-# What no language changes: names of methods and classes, measures and signs of formulas; and how Gradio calls a slider.
+# What no language changes: names of methods and classes, and what the model reads around the latter; measures and signs
+# of formulas; and how Gradio calls a slider.
 NAMES = [kind.label for kind in METHODS.values()] + list(DEFAULTS.class_names) + ["AUROC", "FPR95", "γ"]
+NAMES += [DEFAULT_TEMPLATES[0].partition("{}")[0].strip()]
 GRADIOS = ["number input for", "range slider for"]
 DATA = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(NAMES + GRADIOS, key=len)[::-1]))
 
@@ -69,7 +74,7 @@ READ = f"""([opening, closing]) => {{{TEXTS}
 }}"""
 
 # What ends beyond the page, its button, or whatever cuts what it holds; and buttons that lie over one another. An
-# ellipsis is meant, and so is a part that scrolls.
+# ellipsis is meant, and so are a part that scrolls and what is only read aloud.
 CUT = f"""() => {{{TEXTS}
   const edges = "body, button, label, summary, h1, h2, h3, h4, th, td, .panel";
   const range = document.createRange();
@@ -78,10 +83,11 @@ CUT = f"""() => {{{TEXTS}
   for (const text of texts) {{
     range.selectNodeContents(text);
     const box = range.getBoundingClientRect();
-    if (!box.width || text.parentElement.closest("svg, .sr, .sr-only, .unseen")) continue;
+    if (!box.width || text.parentElement.closest("svg, .sr-only, .unseen")) continue;
     for (let around = text.parentElement; around; around = around.parentElement) {{
       const style = getComputedStyle(around);
-      if (style.textOverflow === "ellipsis" || /auto|scroll/.test(style.overflowX)) break;
+      const meant = style.textOverflow === "ellipsis" || style.clipPath === "inset(50%)";
+      if (meant || /auto|scroll/.test(style.overflowX)) break;
       const ends = around.clientWidth && (around.matches(edges) || style.overflowX !== "visible");
       const {{ left, right }} = around.getBoundingClientRect();
       const beyond = Math.round(Math.max(left - box.left, box.right - right));
@@ -122,10 +128,11 @@ def far(known_browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory)
         yield page
 
 
-def check(page: Page) -> None:
-    """What is visible, has letters, is no data and not said in the page's language; and what does not fit.
+@contextmanager
+def looks(page: Page) -> Iterator[Callable[[str], None]]:
+    """Gives what looks at the page as it is; at the end all that was found is printed, which must be nothing.
 
-    In each depth, in the drawer and in menus, in a wide window and on a phone; all of it is printed.
+    That is what is visible, has letters, is no data and not said in the page's language; and what does not fit.
     """
     english, beyond = set(), []
 
@@ -135,17 +142,23 @@ def check(page: Page) -> None:
         english.update(f"{place}: {text}" for text, place in found if re.search(r"[^\W\d_]", text))
         beyond.extend([at, *one] for one in page.evaluate(CUT))
 
-    for width, openers in OPENERS.items():
-        page.set_viewport_size({"width": width, "height": 900})
-        for depth in ("why", "explore", "watch"):
-            show(page, depth)
-            look(f"{width} {depth}")
-        for opener in openers:
-            page.click(opener)
-            look(f"{width} {opener}")
-            page.keyboard.press("Escape")
+    yield look
     print("\n".join(["Not said:", *sorted(english), "Cut:", *map(str, beyond)]))
     assert (english, beyond) == (set(), [])
+
+
+def check(page: Page) -> None:
+    """Each depth, the drawer and menus, in a wide window and on a phone."""
+    with looks(page) as look:
+        for width, openers in OPENERS.items():
+            page.set_viewport_size({"width": width, "height": 900})
+            for depth in ("why", "explore", "watch"):
+                show(page, depth)
+                look(f"{width} {depth}")
+            for opener in openers:
+                page.click(opener)
+                look(f"{width} {opener}")
+                page.keyboard.press("Escape")
 
 
 def test_it_reads_from_right_to_left(far: Page) -> None:
@@ -178,5 +191,26 @@ def test_beside_an_error(far: Page) -> None:
 
 
 def test_in_a_lesson(far: Page) -> None:
-    open_lesson(far, "collapse")
-    check(far)
+    """Its scene, step by step, with a guess, before its run and after it."""
+    lesson = by_key("collapse")
+    open_lesson(far, lesson.key)
+    with looks(far) as look:
+
+        def scene(at: str) -> None:
+            for width in OPENERS:
+                far.set_viewport_size({"width": width, "height": 900})
+                look(f"{width} {at}")
+
+        far.click("#lessons-open")
+        scene("menu")
+        far.keyboard.press("Escape")
+        far.click("#accuracy .names button >> nth=0")
+        for ask in range(len(lesson.asks)):
+            scene(f"question {ask + 1}")
+            far.click(".lesson .next")
+        far.wait_for_selector(".lesson [data-right]")
+        wait_idle(far)
+        for step in range(len(lesson.asks + lesson.explains + lesson.tries)):
+            if step:
+                far.click(".lesson .next")
+            scene(f"step {step + 1}")
