@@ -201,9 +201,11 @@ def test_in_a_lesson(far: Page) -> None:
                 far.set_viewport_size({"width": width, "height": 900})
                 look(f"{width} {at}")
 
-        far.click("#lessons-open")
-        scene("menu")
-        far.keyboard.press("Escape")
+        for width in OPENERS:
+            far.set_viewport_size({"width": width, "height": 900})
+            far.click("#lessons-open")
+            look(f"{width} #lessons-open")
+            far.keyboard.press("Escape")
         far.click("#accuracy .names button >> nth=0")
         for ask in range(len(lesson.asks)):
             scene(f"question {ask + 1}")
