@@ -83,7 +83,7 @@ kinds.formLine = function (body, data) {
       body.querySelector("button").focus();
     });
   }
-  if (!data.methods) return;
+  if (!data.methods) return body.firstChild.replaceChildren(); // the form makes no sense yet
   const thumb = document.querySelector("#corruption [aria-pressed=true] .thumb")?.cloneNode();
   thumb?.style.setProperty("--sheet", getComputedStyle(document.querySelector("#corruption .thumbs")).getPropertyValue("--sheet"));
   const methods = data.methods.map((method) => make("span.who", who(method)));

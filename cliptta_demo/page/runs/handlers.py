@@ -38,7 +38,7 @@ from cliptta_demo.page.panels.heads import (
     spoken,
 )
 from cliptta_demo.page.panels.past_runs import past_value
-from cliptta_demo.page.panels.stage import live_stage, stage, waiting_stage
+from cliptta_demo.page.panels.stage import PARTS, live_stage, stage, waiting_stage
 from cliptta_demo.page.runs.host import Host, words_of
 from cliptta_demo.page.runs.runner import live_interval
 from cliptta_demo.page.session.past import PastRuns
@@ -87,7 +87,8 @@ def ended(session: Session | None) -> Update:
 
 def settled(session: Session | None, choice: Choice | None = None) -> Update:
     """The same after a run that was broken off, with what the page showed at its last whole batch, or before it."""
-    opened = choice.idle if choice is not None else {}
+    idle = choice.idle if choice is not None else {}
+    opened = {name: idle[name] for name in PARTS if name in idle}  # the sweep's is no run's to change
     drawn = stage(session, phase_of(session)) if session is not None else opened or waiting_stage()
     return {**ended(session), **drawn}
 

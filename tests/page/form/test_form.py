@@ -94,7 +94,7 @@ def test_a_lesson_is_left_as_it_was_entered() -> None:
     assert opened["learning_rate"] == 5e-5
     assert '"key":"patience"' in opened["lesson"]
     other = filling.open_lesson("strangers", opened["before"])
-    assert "OOD share 0.5" in other["lesson"]
+    assert "ood_share=0.5" in other["lesson"]
     left = filling.leave_lesson(other["before"])  # its run stays, with its own settings beside it
     nothing = {"before": None, "lesson": "", "lesson_key": ""}
     assert left == mine | nothing | {"message": left["message"]}
@@ -123,7 +123,7 @@ def test_what_failed_is_put_back_with_what_came_with_it_and_nothing_else() -> No
 def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the loader that there is
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    opened = Choice(read_form(WORKED), idle={"progress": "Example"})
+    opened = Choice(read_form(WORKED), idle={"progress": "Example", "sweep": "Example"})
     assert Choice(SHOWN).shown(False) is None
     assert opened.shown(False) == opened.shown(True) == read_form(WORKED)
     updates = list(handlers.run(HOST, None, None, values(backbone=LAPTOPS), None, "visitor", opened))
@@ -132,7 +132,7 @@ def test_a_page_whose_first_load_fails_goes_on_showing_its_example(monkeypatch: 
     put = filling.put_form_back(updates[-1]["choice"], values(backbone=LAPTOPS))
     assert put["backbone"] == TINY
     assert re.search("could not be reached.*The form is back at Tiny CLIP", put["message"])
-    assert not {"accuracy", "gallery"} & set(handlers.settled(None, opened))
+    assert not {"accuracy", "gallery", "sweep"} & set(handlers.settled(None, opened))  # a run's parts alone
 
 
 def test_a_backbone_says_its_cost_and_what_stays() -> None:
