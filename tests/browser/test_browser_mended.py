@@ -133,7 +133,9 @@ def test_settings_open_in_sight_on_a_phone_and_say_what_they_change(visit) -> No
     page.keyboard.press("Escape")
     page.wait_for_selector("#sidebar", state="hidden")
     open_lesson(page, "photos")
-    page.wait_for_selector("#lesson .sets:has-text('Your images')")
+    page.wait_for_function("document.querySelector('#dataset input').value === 'Your images'")
+    page.wait_for_selector(".lesson .press button:has-text('Add photos')")
+    page.wait_for_selector("#form-line p:has-text('noise')", state="detached")  # which no photo is to get
     page.click(".lesson .close")
     page.wait_for_selector("#message:has-text('as they were before it')")
     assert page.input_value("#dataset input") == "Built-in pictures"
