@@ -168,6 +168,7 @@ def look_at_one(page):
 
 
 def test_strangers_bring_auroc_and_fpr95(page):
+    small(page, batches=2)
     set_number(page, "ood-share", 0.5)
     page.click("#methods .more")
     page.check("#methods [value=cliptta-oce]")
@@ -181,21 +182,21 @@ def test_strangers_bring_auroc_and_fpr95(page):
     facts = page.locator("#scores .facts").all_inner_texts()
     assert len(facts) == 3
     assert all(re.search(r"AUROC \d+\.\d%\s*FPR95 \d+\.\d%", text) for text in facts), facts
-    page.evaluate("cliptta.catchUp()")
-    counts = page.locator("#gallery .filters :is([data-value=left-out], [data-value=let-in]) b").all_text_contents()
-    assert sum(map(int, counts)) == 8
+    enlarge(page, "gallery")
+    strangers = "#gallery [data-group=filter] :is([data-value=left-out], [data-value=let-in]) small"
+    assert sum(map(int, page.locator(strangers).all_text_contents())) == 8
 
 
 def test_a_lesson_fills_the_form_and_another_takes_over_in_the_middle_of_its_run(page):
     open_lesson(page, "strangers")
-    page.wait_for_selector("#methods .chosen :nth-child(3)[title*=OCE]")
-    page.click(".lesson .next")  # runs
+    page.wait_for_selector("#methods .chosen :nth-child(3)[title*=OCE]", state="attached")
+    page.click(".lesson .next[data-starts=true]")
     page.wait_for_function("() => /step/.test(document.querySelector('[data-testid=progress]').textContent)")
     open_lesson(page, "clean")
-    page.wait_for_selector(f"{PROGRESS}:has-text('Ready')")  # a guess comes first
+    page.wait_for_selector(f"{PROGRESS}:has-text('Ready')", state="attached")  # a guess comes first
     assert knobs(page)[0] == "none"
     assert page.input_value("#ood-share input[type=number]") == "0"
     assert page.locator("#methods [title*=OCE]").count() == 0
     open_lesson(page, "photos")
-    page.wait_for_selector("#files", state="attached")
+    page.wait_for_selector(".lesson .press button:has-text('Add photos')")
     assert "Ready" in page.inner_text(PROGRESS)  # it waits for the visitor's photos
