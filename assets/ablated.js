@@ -1,12 +1,12 @@
 // Why's headline, the switches that build a loss, and real runs of each combination (cliptta_demo/page/panels/ablated.py).
 const SHOWN = 5; // rows, whatever is switched on
-const SWITCHES = {
+const SWITCHES = () => ({
   entropy: [say("entropy"), say("each image by itself: be surer")],
   contrastive: [say("contrastive"), say("fit your caption, not the others’")],
   regulariser: [say("regulariser"), say("all together: use every class")],
   memory: [say("memory"), say("both, on sure images (bars only)")],
-};
-const NAMES = Object.keys(SWITCHES);
+});
+const NAMES = ["entropy", "contrastive", "regulariser", "memory"];
 
 let record = null;
 arrivals.finding = (data) => {
@@ -18,7 +18,7 @@ arrivals.finding = (data) => {
 const now = (cliptta.chosenTerms = { entropy: 0, contrastive: 1, regulariser: 1, memory: 1 });
 const rowOf = (terms) => record.rows.find((row) => NAMES.every((name) => row[name] === (terms[name] ?? 0)));
 const named = (method) => record.methods.find((own) => own.method === method);
-const listed = (terms, names = NAMES) => names.filter((name) => terms[name]).map((name) => SWITCHES[name][0]);
+const listed = (terms, names = NAMES) => names.filter((name) => terms[name]).map((name) => SWITCHES()[name][0]);
 
 /** The method that has just these terms, if one has. */
 cliptta.methodOf = (terms) => record && named(rowOf(terms)?.method);
@@ -93,7 +93,7 @@ function bars() {
 
 kinds.terms = function (body) {
   if (!record) return;
-  const button = (name) => make("button", { role: "switch", "data-name": name, onclick: () => turn(name) }, make("i"), make("b", SWITCHES[name][0]), make("span", SWITCHES[name][1]));
+  const button = (name) => make("button", { role: "switch", "data-name": name, onclick: () => turn(name) }, make("i"), make("b", SWITCHES()[name][0]), make("span", SWITCHES()[name][1]));
   if (!body.firstChild) body.append(make("div.switches", NAMES.map(button)), make("div.ablated"));
   for (const button of body.querySelectorAll("button")) button.ariaChecked = Boolean(now[button.dataset.name]);
   body.lastChild.replaceChildren(...bars());

@@ -5,15 +5,15 @@ const RECENT = 10; // answers on which the real pace is measured
 const SHOWN = 30; // classes that have a button; the first nine have a key
 const camera = (cliptta.camera = { press: () => "" });
 
-const REASONS = {
+const REASONS = () => ({
   NotAllowedError: say("The browser was told not to give this page the camera. Allow it in the address bar, then press Start."),
   NotFoundError: say("No camera was found on this device."),
   NotReadableError: say("The camera is busy, with another program perhaps. Close that one, then press Start."),
-};
-const INSECURE = say(
+});
+const INSECURE = () => say(
   "Browsers give a page the camera over https or on localhost only, and this page came over plain http. Open it by an address that begins with https, or on the computer that serves it as http://localhost.",
 );
-const HIDDEN = say("Stopped, because this page was out of sight. Press Start to begin anew.");
+const HIDDEN = () => say("Stopped, because this page was out of sight. Press Start to begin anew.");
 
 camera.mount = function (element, props, watch) {
   const panel = element.querySelector(".camera");
@@ -67,7 +67,7 @@ camera.mount = function (element, props, watch) {
       draw();
       begin();
     } catch (error) {
-      if (mine === run) stop(REASONS[error.name] || say("The camera can't be opened."), "error");
+      if (mine === run) stop(REASONS()[error.name] || say("The camera can't be opened."), "error");
     }
   }
 
@@ -81,7 +81,7 @@ camera.mount = function (element, props, watch) {
       return "";
     }
     if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
-      tell(INSECURE, "error");
+      tell(INSECURE(), "error");
       return "";
     }
     run = { sending: false, missed: 0, times: [], ending: new AbortController() };
@@ -221,7 +221,7 @@ camera.mount = function (element, props, watch) {
     const place = Number(event.key) - 1;
     if (place < run.about.classes.length) setTruth(place < 0 ? chosen.truth : place);
   });
-  document.addEventListener("visibilitychange", () => document.hidden && stop(HIDDEN));
+  document.addEventListener("visibilitychange", () => document.hidden && stop(HIDDEN()));
   window.addEventListener("pagehide", () => stop());
   watch("value", told);
   draw();

@@ -1,6 +1,6 @@
 // The gallery (cliptta_demo/page/panels/images.py): tiles of the batch, a filter, and a choice of the method compared;
 /** Sign and words of each status; the table of results uses them too. */
-const SIGNS = (cliptta.signs = {
+const SIGNS = (cliptta.signs = () => ({
   fixed: ["▲", say("fixed")],
   broken: ["▼", say("broken")],
   right: ["✓", say("kept")],
@@ -9,7 +9,7 @@ const SIGNS = (cliptta.signs = {
   "let-in": ["◆", say("let in")],
   changed: ["≠", say("changed")],
   same: ["=", say("unchanged")],
-});
+}));
 
 /** base64 of a JPEG → a short address that all tiles share; the opening example's have one. */
 function sheetAddress(sheet) {
@@ -76,7 +76,7 @@ function readings(data, index) {
 
 function tile(data, method, index) {
   const status = method.status[index];
-  const [sign, words] = SIGNS[status];
+  const [sign, words] = SIGNS()[status];
   const [before, after] = [data.methods[data.reference], method].map(({ predicted }) => data.classes[predicted[index]]);
   const { name, truth: kind } = data.tiles[index];
   const truth = truthOf(data, index);
@@ -158,8 +158,7 @@ kinds.gallery = function (body, newest) {
   const filters = choices(
     say("Show"),
     [all].concat(
-      Object.keys(SIGNS).filter((status) => counts[status]).map((status) => {
-        const [mark, words] = SIGNS[status];
+      Object.entries(SIGNS()).filter(([status]) => counts[status]).map(([status, [mark, words]]) => {
         const sign = make("i.sign", { ariaHidden: "true", "data-status": status }, mark);
         return [status, sign, make("span", words), make("small", counts[status])];
       }),

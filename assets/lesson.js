@@ -2,23 +2,23 @@
 // guesses are made on the stage (guesses.js). Guesses and answers stay in this browser.
 const DONE = "cliptta-lessons"; // in the browser's storage: keys of the lessons that are done
 // Of a run that is not the lesson's own, by the outcome's state.
-const STATES = {
+const STATES = () => ({
   part: say("The run has stopped on its way: press Continue to see how it ends."),
   other: say("This run has other settings than the lesson."),
-};
+});
 // What a run says of a claim: a sign and its words.
-const CLAIMS = {
+const CLAIMS = () => ({
   holds: ["✓", say("So it is in this run")],
   noise: ["≈", say("Within the noise of so few images in this run")],
   fails: ["✗", say("Not in this run")],
-};
+});
 // How it is guessed.
-const HOW = {
+const HOW = () => ({
   number: say("Drag the mark on the chart, or press ↑ and ↓."),
   method: say("Press its name, or ↑ and ↓."),
   class: say("Press its row, or ↑ and ↓."),
   image: say("Press the image."),
-};
+});
 const MANY = 5; // steps; of more, those not at hand take a line each
 
 let data = null; // the open lesson, null for none
@@ -157,7 +157,7 @@ function claimed(text) {
   for (const [sentence, state] of outcome?.claims || []) {
     const at = rest.indexOf(sentence);
     if (at < 0) continue;
-    const [sign, words] = CLAIMS[state];
+    const [sign, words] = CLAIMS()[state];
     const mark = make("mark", { title: words, "data-state": state }, sentence);
     parts.push(rest.slice(0, at), mark, make("small", { "aria-label": words, role: "img" }, ` ${sign}`));
     rest = rest.slice(at + sentence.length);
@@ -172,7 +172,7 @@ function body(now) {
     if (outcome) return [[sign(verdict(now)[0]), verdict(now)[1]], claimed(now.why), []];
     const ways = now.by === "way" ? now.choices : [];
     const way = ({ value, label }) => button(label, () => guess(now, value), { className: "choice", disabled: running(), ariaPressed: guesses[now.id] === value });
-    return [[now.text], running() ? [say("It runs: watch the curves.")] : [HOW[now.by] ?? ""], ways.map(way)];
+    return [[now.text], running() ? [say("It runs: watch the curves.")] : [HOW()[now.by] ?? ""], ways.map(way)];
   }
   const found = tried[now.index];
   const pressed = button(now.button, () => tryOut(now.index), { className: found ? "choice" : "choice primary", disabled: running() });
@@ -255,7 +255,7 @@ function draw() {
     if (data.steps.at(-1).kind === "change") later(say("Change one thing"));
   }
   list.replaceChildren(...steps);
-  const state = STATES[data.outcome.state];
+  const state = STATES()[data.outcome.state];
   if (state && !running() && !outcome) list.append(make("li", make("p.state", state)));
   place.querySelector(".go").replaceChildren(...feet(), ...answered());
   const line = [data.title, list.querySelector(".now div").innerText].join(". ");

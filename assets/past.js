@@ -23,7 +23,7 @@ cliptta.overlay = function () {
 };
 
 let behind = null; // the run drawn behind the one shown
-const MEASURES = { accuracy: say("accuracy"), entropy: say("entropy") };
+const MEASURES = () => ({ accuracy: say("accuracy"), entropy: say("entropy") });
 
 /** The curves of the run behind, for the methods that the figure shows in its own colours. */
 function curves(figure, facet) {
@@ -32,7 +32,7 @@ function curves(figure, facet) {
     if (!y.some((value) => value !== null)) return [];
     const alone = y.length === 1 && behind.batches > 1; // of a link: the end of the run
     const faint = { ...mark, symbol: `${mark.symbol}-open`, dash: "dot" };
-    const more = { mode: alone ? "markers" : "lines", meta: "behind", opacity: 0.6, ...hover(`${label}, ${MEASURES[facet.id]} %{y}`) };
+    const more = { mode: alone ? "markers" : "lines", meta: "behind", opacity: 0.6, ...hover(`${label}, ${MEASURES()[facet.id]} %{y}`) };
     return [line({ mark: faint }, alone ? [behind.batches] : y.map((_, index) => index + 1), y, more, 1.6, 9)];
   });
 }

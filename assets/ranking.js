@@ -2,7 +2,7 @@
 const SHOWN = 7; // methods, where there is room for no more
 const NUMBERS = ["gains", "hard", "easy", "collapsed", "milliseconds"];
 // Column → its title, and which way it is sorted first.
-const COLUMNS = {
+const COLUMNS = () => ({
   label: [say("Method"), 1],
   family: [say("Family"), 1],
   gain: [say("Gain ± 2 SE"), -1],
@@ -11,7 +11,7 @@ const COLUMNS = {
   collapsed: [say("Collapses"), 1],
   milliseconds: [say("ms an image"), 1],
   year: [say("Year"), -1],
-};
+});
 const WORDS = ["label", "family"];
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -86,7 +86,7 @@ function rank(body, about, { t, parts }) {
 
   const key = (own) => [own[state.column] ?? -Infinity].flat()[0];
   const sorted = [...lines].sort((one, other) => state.way * ((key(one) > key(other)) - (key(one) < key(other))));
-  const heads = Object.entries(COLUMNS).map(([column, [title, way]]) => {
+  const heads = Object.entries(COLUMNS()).map(([column, [title, way]]) => {
     const here = column === state.column;
     const head = sortHead(title, here && state.way, () => change({ column, way: here ? -state.way : way }));
     if (column === "gain") head.colSpan = 2;

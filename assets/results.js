@@ -1,6 +1,6 @@
 // The table of results (cliptta_demo/page/panels/images.py): every image, sortable; and files made in the browser.
 // Column → its title, and of what kind its values are; texts where none is named.
-const COLUMNS = {
+const COLUMNS = () => ({
   image: ["#", "count"],
   file: [say("file")],
   batch: [say("batch"), "count"],
@@ -10,8 +10,8 @@ const COLUMNS = {
   outcome: [say("outcome"), "outcome"],
   "ID score": [say("ID score"), "score"],
   accepted: [say("accepted")],
-};
-const WORDS = { truth: { stranger: say("stranger") }, accepted: { yes: say("yes"), no: say("no") } }; // for the CSV's
+});
+const WORDS = () => ({ truth: { stranger: say("stranger") }, accepted: { yes: say("yes"), no: say("no") } }); // for the CSV's
 
 /** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
 cliptta.saveFile = function (news) {
@@ -41,12 +41,12 @@ const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - 
 
 /** What a cell shows: text, a percentage, or an outcome's mark with its word. */
 function cell({ key }, value) {
-  const [, kind] = COLUMNS[key];
+  const [, kind] = COLUMNS()[key];
   if (value === "") return make("td");
-  if (kind === "outcome") return make(`td.outcome.is-${value}`, cliptta.signs[value].join(" "));
+  if (kind === "outcome") return make(`td.outcome.is-${value}`, cliptta.signs()[value].join(" "));
   const digits = { share: () => percent(value, 1), score: () => fixed(Number(value), 4) };
   if (kind) return make("td.number", digits[kind]?.() ?? value);
-  return make("td", { title: value.length > 24 ? value : "" }, WORDS[key]?.[value] ?? value); // it may be cut
+  return make("td", { title: value.length > 24 ? value : "" }, WORDS()[key]?.[value] ?? value); // it may be cut
 }
 
 /** The lines of a table, made once; sorting only moves them. */
@@ -108,7 +108,7 @@ kinds.results = function (body, data) {
     return;
   }
   const sort = (index) => {
-    const [, kind] = COLUMNS[data.columns[index].key];
+    const [, kind] = COLUMNS()[data.columns[index].key];
     const way = state.column === index ? -state.way : ["share", "score"].includes(kind) ? -1 : 1;
     Object.assign(state, { column: index, way });
     const at = body.querySelector(".scroll")?.scrollLeft || 0;
@@ -124,7 +124,7 @@ kinds.results = function (body, data) {
   }
   const heads = make("tr");
   data.columns.forEach(({ key }, index) => {
-    const [title, kind] = COLUMNS[key];
+    const [title, kind] = COLUMNS()[key];
     const head = sortHead(title, state.column === index && state.way, () => sort(index));
     if (kind) head.dataset.kind = kind;
     heads.append(head);

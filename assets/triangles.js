@@ -1,8 +1,8 @@
 // Eight images, three classes: two losses move the same predictions, in triangles whose corners are certain.
 const CORNERS = [[150, 24], [20, 249], [280, 249]];
 const PLACES = [[150, 15, "middle"], [0, 272, "start"], [300, 272, "end"]];
-const NAMES = [say("cat"), say("dog"), say("car")];
-const PRESETS = [say("all lean one way"), say("one against many"), say("mixed")];
+const NAMES = () => [say("cat"), say("dog"), say("car")];
+const PRESETS = () => [say("all lean one way"), say("one against many"), say("mixed")];
 const STEPS = 60;
 const PACE = 45; // milliseconds a step
 const KEYS = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
@@ -10,8 +10,8 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const place = (point) => [0, 1].map((axis) => point.reduce((sum, share, kind) => sum + share * CORNERS[kind][axis], 0));
 const written = (point) => place(point).map((value) => value.toFixed(1)).join();
-const counts = (points) => NAMES.map((_, kind) => points.filter((point) => point.indexOf(Math.max(...point)) === kind).length);
-const listed = (counts) => NAMES.map((name, kind) => `${counts[kind]} ${name}`);
+const counts = (points) => NAMES().map((_, kind) => points.filter((point) => point.indexOf(Math.max(...point)) === kind).length);
+const listed = (counts) => NAMES().map((name, kind) => `${counts[kind]} ${name}`);
 
 /** Position in the drawing → three probabilities, inside the triangle. */
 function probabilities(x, y) {
@@ -30,7 +30,7 @@ function outcome(own, path) {
   if (!terms) return say("no loss: nothing moves");
   if (Math.max(...far) < 0.02) return say("{terms}: with one caption for all, they stand still", { terms });
   const used = (each) => each.filter(Boolean).length;
-  if (used(ends) === 1) return say("{terms}: all eight end as {name}", { terms, name: NAMES[ends.findIndex(Boolean)] });
+  if (used(ends) === 1) return say("{terms}: all eight end as {name}", { terms, name: NAMES()[ends.findIndex(Boolean)] });
   if (used(ends) === used(before)) return `${terms}: ${listed(ends).filter((_, kind) => ends[kind]).join(", ")}`;
   return say("{terms}: they part", { terms });
 }
@@ -69,7 +69,7 @@ function build(body, batches) {
       ...layer(dot("reach", 12)),
     );
     const now = counts(path[frame]);
-    svg.querySelectorAll("text").forEach((text, kind) => (text.textContent = `${NAMES[kind]} ${now[kind]}`));
+    svg.querySelectorAll("text").forEach((text, kind) => (text.textContent = `${NAMES()[kind]} ${now[kind]}`));
     const label = own?.label ?? say("your loss");
     svg.ariaLabel = `${label}: ${listed(now).join(", ")}`;
     svg.setAttribute("aria-description", say("Arrow keys move point {point} of {all}, space takes the next.", { point: chosen + 1, all: points.length }));
@@ -141,7 +141,7 @@ function build(body, batches) {
   }
 
   const sides = [side(), side()];
-  const presets = choices(say("Where they begin"), PRESETS.map((name, index) => [index, name]), 0, (index) => begin(batches[index]));
+  const presets = choices(say("Where they begin"), PRESETS().map((name, index) => [index, name]), 0, (index) => begin(batches[index]));
   body.append(
     make("div.triangles", sides.map(({ figure }) => figure)),
     make("div.toy-bar", make("button.play", { onclick: play }, `▶ ${say("Play")}`), slider, step, presets),
