@@ -35,8 +35,8 @@ async function loadMore() {
   const address = more;
   more = null;
   try {
-    const batches = await (await fetch(address)).json();
-    for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, inWords(data));
+    const batches = read(await (await fetch(address)).text());
+    for (const data of batches) if (data.batch < latest && !history.has(data.batch)) history.set(data.batch, data);
   } catch (error) {
     return; // the example's earlier batches stay away; everything else works
   }

@@ -139,22 +139,29 @@ function sortHead(title, way, onclick) {
   return make("th", { scope: "col", "aria-sort": sorted }, make("button", { onclick }, make("span", title), arrow));
 }
 
-/** The same data, with names of classes in the page's language wherever they are read: models know the English ones. */
-function inWords(data) {
-  const names = data?.classes;
-  if (!Array.isArray(names) || typeof names[0] !== "string") return data;
+/** Gives an object a text in the page's language wherever it is read: models, and what is kept, know the English one. */
+function inWords(holder, name) {
+  const own = holder[name];
   let shown, spoken;
   const get = () => {
-    if (spoken !== language) [shown, spoken] = [names.map((name) => language.words[name] ?? name), language];
+    const word = (text) => language.words[text] ?? text;
+    if (spoken !== language) [shown, spoken] = [Array.isArray(own) ? own.map(word) : word(own), language];
     return shown;
   };
-  return Object.defineProperty(data, "classes", { get, enumerable: true });
+  Object.defineProperty(holder, name, { get, enumerable: true });
+}
+
+/** Names are translated as they are read: of classes and of methods. */
+function worded(_, value) {
+  if (Array.isArray(value?.classes) && typeof value.classes[0] === "string") inWords(value, "classes");
+  if (value?.mark && typeof value.label === "string") inWords(value, "label");
+  return value;
 }
 
 /** JSON text as what it says; nothing where there is none, or no JSON. */
 function read(text) {
   try {
-    return inWords(JSON.parse(text || "{}"));
+    return JSON.parse(text || "{}", worded);
   } catch (error) {
     console.error("This can't be read:", text, error);
     return {};

@@ -94,7 +94,7 @@ kinds.past = function (body, data) {
   const note = make("p.footnote", words);
   if (!data.rows?.length) return body.replaceChildren(note);
   const held = body.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
-  const heads = make("tr", make("th", { scope: "col" }, say("Run")));
+  const heads = make("tr", make("th", { scope: "col" }, say("run")));
   for (const own of data.methods) heads.append(make("th", { scope: "col", title: own.label, "data-method": own.method }, who(own)));
   for (const setting of data.settings) heads.append(make("th.setting", { scope: "col" }, setting));
   heads.append(make("th.actions", { scope: "col" }, make("span.sr", say("What to do with it"))));

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.languages import Language, codes, language, read_language, speaking, wished
 from cliptta_demo.languages.gather import script_words
 
@@ -54,8 +55,10 @@ def for_scripts(spoken: Language, known: Callable[[str], bool] = lambda text: Tr
 
 
 def scripts_words(spoken: Language) -> dict[str, Any]:
-    """The same with the words alone that the page's scripts say."""
-    return for_scripts(spoken, script_words().__contains__)
+    """The same with the words alone that the page's scripts say, and names of methods."""
+    with speaking(Language()):
+        names = {method.label for method in METHODS.values()}
+    return for_scripts(spoken, (script_words() | names).__contains__)
 
 
 async def words_route(request: Request) -> Response:
