@@ -153,7 +153,10 @@ function inWords(holder, name) {
 
 /** Names are translated as they are read: of classes and of methods. */
 function worded(_, value) {
-  if (Array.isArray(value?.classes) && typeof value.classes[0] === "string") inWords(value, "classes");
+  if (Array.isArray(value?.classes) && typeof value.classes[0] === "string") {
+    value.asked = value.classes; // as the model is
+    inWords(value, "classes");
+  }
   if (value?.mark && typeof value.label === "string") inWords(value, "label");
   return value;
 }

@@ -19,7 +19,7 @@ kinds.path = function (body) {
   if (seen) face.style.backgroundImage = `url("${seen}")`;
   const shares = own.likeliest[index].slice(0, 3).map((kind, rank) => {
     const share = own.likelihoods[index][rank];
-    return make("li", make("bdi", caption.replace("{}", data.classes[kind])), make("i.bar", { style: `width:${0.8 * share}px` }), make("span", `${share} %`));
+    return make("li", make("bdi", caption.replace("{}", data.asked[kind])), make("i.bar", { style: `width:${0.8 * share}px` }), make("span", `${share} %`));
   });
   const likeliest = data.classes[own.predicted[index]];
   const captions = make("div.captions", make("h3", say("{count} captions", { count: data.classes.length }), make("small", own.label)), make("ol", shares));

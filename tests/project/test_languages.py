@@ -2,11 +2,13 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from paths import ROOT
 from warm import run_code
 
@@ -14,8 +16,9 @@ from cliptta_demo.backend.errors import DoesNotFit, UserError
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings, settings_of
-from cliptta_demo.languages import Text, read_language, say, say_count, speaking, wished
-from cliptta_demo.languages.gather import said_in_python, said_in_script
+from cliptta_demo.languages import FOLDER, Text, read_language, say, say_count, speaking, wished
+from cliptta_demo.languages.gather import said_in_python, said_in_script, written
+from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.lessons.losses import COLLAPSE
 from cliptta_demo.page.words.glossary import GLOSSARY
 from cliptta_demo.page.words.texts import RESET
@@ -141,3 +144,41 @@ def test_a_language_that_there_is_not_ends_the_program_with_its_sentence() -> No
         ended = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
         assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
         assert ended.stderr.startswith("error: CLIPTTA_LANGUAGE is xx; there are ")
+
+
+CATALOGUES = sorted(FOLDER.glob("*.po"))
+FILLED = re.compile(r"%?\{[^{}]*\}|</?\w[^<>]*>|&#?\w+;")  # places, tags, entities
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_a_shipped_language_says_all_and_loses_no_place_or_tag(path: Path) -> None:
+    with path.open("rb") as file:
+        catalogue = read_po(file)
+    assert written(catalogue) == path.read_text("utf-8")  # as `make generate` writes it
+    assert "# Terms, to keep to:" in catalogue.header_comment
+    missing, lost = [], []
+    for message in catalogue:
+        if not message.id:
+            continue
+        counts = isinstance(message.id, tuple)
+        *_, english = message.id if counts else [message.id]
+        for said in message.string if counts else [message.string]:
+            if not said:
+                missing.append(english)
+                continue
+            wanted, found = (sorted(FILLED.findall(text)) for text in (english, said))
+            if set(found) - set(wanted) if counts else found != wanted:  # one, two and none go without their number
+                lost.append((english, said))
+            if not said.strip() or [said[0] == " ", said[-1] == " "] != [english[0] == " ", english[-1] == " "]:
+                lost.append((english, said))
+    assert (missing, lost) == ([], [])
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_a_claim_is_a_part_of_what_its_lesson_says(path: Path) -> None:
+    """The page marks it there."""
+    with speaking(read_language(path.stem)):
+        for lesson in LESSONS:
+            told = [*(str(step.text) for step in lesson.explains), *(str(ask.why) for ask in lesson.asks)]
+            claims = [str(claim.sentence) for claim in lesson.claims]
+            assert [claim for claim in claims if not any(claim in text for text in told)] == []

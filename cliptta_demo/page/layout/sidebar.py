@@ -15,7 +15,7 @@ from cliptta_demo.backend.declare import Setting
 from cliptta_demo.backend.hub.downloads import megabytes
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.offered import BACKBONES
-from cliptta_demo.languages import Text, say
+from cliptta_demo.languages import ENGLISH, Text, language, say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form import fields as form
 from cliptta_demo.page.form.fields import FORM, class_text_and_corruption, fields, in_group, is_hub_choice
@@ -201,6 +201,13 @@ def _typing() -> str:
 
 def class_names_help(dataset: str) -> str:
     """What to write as class names of these images."""
+    asked = say(
+        "The model reads English, and is asked these words; the page shows those that it knows in your language."
+    )
+    return _names_help(dataset) + ("" if language().code == ENGLISH else f" {asked}")
+
+
+def _names_help(dataset: str) -> str:
     if dataset == UPLOAD:
         return say("Any words. The built-in model has met these in photos; new words are marked below.")
     if is_hub_choice(dataset):
