@@ -89,7 +89,7 @@ CHANGED = (
     ("backend/models/offered.py", BACKBONE, '    "ViT-L-14/openai": '),
     ("page/panels/stage.py", "counted, ", "curves, figures,"),
     ("page/panels/stage.py", "counted.PANEL, ", "images.RESULTS),"),
-    ("../assets/figures.js", SCRIPT, "absent.scores = "),
+    ("../assets/figures.js", SCRIPT, "figures.scores = "),
     ("page/lessons/streams.py", LESSON, "\nTURNS = "),
     ("page/lessons/lessons.py", "    streams.FOGGY,\n", "    losses.FAIR,"),
 )
