@@ -113,7 +113,7 @@ def forget_session(demo: gr.Blocks, session: str) -> None:
         holder.time_last_used.pop(session, None)
     queue.pending_messages_per_session.pop(session, None)
     queue.pending_event_ids_session.pop(session, None)
-    demo.spoken.pop(session, None)
+    getattr(demo, "spoken", {}).pop(session, None)
     for event in calls_of(demo, session):
         queue.event_ids_to_events.pop(event._id, None)
 

@@ -48,7 +48,11 @@ def about() -> About:
     return {
         "file": address(RANKING),
         "methods": {
-            name: {"label": kind.label, "family": f"{FAMILIES[kind.family]}", "year": int(kind.paper[-4:])}
+            name: {
+                "label": kind.label,
+                "family": str(FAMILIES.get(kind.family, kind.family)),
+                "year": int(kind.paper[-4:]),
+            }
             for name, kind in METHODS.items()
             if name != REFERENCE
         },
