@@ -50,7 +50,7 @@ def about() -> About:
         "methods": {
             name: {
                 "label": kind.label,
-                "family": f"{FAMILIES.get(kind.family, kind.family)}",
+                "family": str(FAMILIES.get(kind.family, kind.family)),
                 "year": int(kind.paper[-4:]),
             }
             for name, kind in METHODS.items()
