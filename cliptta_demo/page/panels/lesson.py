@@ -96,7 +96,8 @@ def _outcome(lesson: Lesson, session: Session | None, before: PastRun | None) ->
     whole = session.state.next_batch >= session.snapshot.batches and not session.marks
     if session.recipe in (tried := tried_recipes(lesson)):
         index = tried.index(session.recipe)
-        return {"state": "changed", "index": index, **_verdict(lesson.tries[index], session, before)} if whole else PART
+        own = before if before is not None and before.recipe == lesson_recipe(lesson) else None
+        return {"state": "changed", "index": index, **_verdict(lesson.tries[index], session, own)} if whole else PART
     if session.recipe != lesson_recipe(lesson) or session.marks:
         return {"state": "other"}
     if not whole:
@@ -121,7 +122,7 @@ def _claims(claims: tuple[Claim, ...], session: Session) -> list[list[str]]:
 
 
 def _verdict(change: Change, session: Session, before: PastRun | None) -> dict[str, str]:
-    """Which way a try went, with its numbers and their noise; and the method's accuracy before and after."""
+    """Which way a try went, with its numbers and their noise; and the method's accuracy in the lesson's own run and now."""
     gain, margin = beside(session, change.of, change.against, change.measure)
     way = "stays" if abs(gain) <= margin else "falls" if gain < 0 else "climbs"
     label, other = (METHODS[name].label for name in (change.of, change.against))

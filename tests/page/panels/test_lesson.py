@@ -100,6 +100,7 @@ def test_only_the_lessons_own_whole_run_answers(monkeypatch: pytest.MonkeyPatch)
     before, after = (run.snapshot.methods["tent"].accuracy for run in (whole, changed))
     assert found["state"] == "changed"
     assert f"TENT {before:.1%} → {after:.1%}" in found["more"]
+    assert outcome(lesson, changed, past_run(changed))["more"] == ""  # what ran before is another try
     marked = replace(whole, marks=(Mark(1, "seed 2"),))
     assert outcome(lesson, marked) == {"state": "other"}
 
