@@ -38,7 +38,7 @@ kinds.finding = function (body, data) {
   const [bare, ...others] = data.rows;
   const [regulariser, contrast] = others.map((row) => row.above && row.gain > row.margin);
   const headline =
-    regulariser && contrast ? say("{tent} makes each answer surer, alone. Contrast or regulariser keeps them apart.")
+    regulariser && contrast ? say("{tent} makes each answer surer, alone. Asking for every class keeps them apart.")
     : regulariser ? say("{tent} makes each answer surer, alone. The regulariser keeps them apart.")
     : say("{tent} makes each answer surer, alone. The contrast keeps them apart.");
   const [first, second, , all] = others.map((row) => row.collapsed);
@@ -79,7 +79,7 @@ function bars() {
   const label = (row, index) => (index && listed(row).length > 1 ? `+ ${listed(row).at(-1)}` : listed(row)[0]);
   const style = `--zero:${at(0) / 100}`;
   return [
-    make("h3", say("What stops the fall"), make("small", say("points gained"))),
+    make("h3", say("In real runs"), make("small", say("gain, each at its best rate"))),
     make(
       "ol",
       { style },
@@ -87,7 +87,7 @@ function bars() {
       yours ? bar(yours, listed(now).join(" + "), at) : make("li"),
     ),
     make("p.zero", { style }, say("zero-shot {share} %", { share: fixed(before, 1) })),
-    make("p.hint", say("{stream}; {seeds} seeds, each at its best rate. ≈: noise can't tell it from CLIPTTA.", { stream: capital(stream), seeds })),
+    make("p.hint", say("{stream}; {seeds} seeds. ≈: noise can't tell it from CLIPTTA.", { stream: capital(stream), seeds })),
   ];
 }
 

@@ -189,7 +189,7 @@ figures.accuracy = function (data) {
   ]);
   const chance = 1 / data.classes;
   const label = chanceLabel(chance);
-  const scale = fifths(valuesOf(data.methods), " %");
+  const scale = fifths([...valuesOf(data.methods), ...cliptta.seenBehind()], " %");
   const layout = layoutOf(data, scale, chance, label, numbered());
   layout.annotations.push(...alone(data, scale.range[1]));
   const known = data.methods.filter(({ last }) => last !== null);

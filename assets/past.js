@@ -37,6 +37,9 @@ function curves(figure, facet) {
   });
 }
 
+/** The accuracies of the run behind, which the scale has room for. */
+cliptta.seenBehind = () => Object.values(behind?.methods ?? {}).flatMap(({ accuracy }) => accuracy ?? []);
+
 const nameBehind = () => (behind.name ? `“${behind.name}”` : say("last run"));
 const noteBehind = () =>
   say("Faint, dotted: {name}{settings}.", { name: nameBehind(), settings: behind.settings.length ? ` (${behind.settings.join(", ")})` : "" });

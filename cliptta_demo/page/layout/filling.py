@@ -90,8 +90,10 @@ def open_lesson(
 
 
 def change_one(key: str, session: Session | None, past: PastRuns, index: int = 0) -> Update:
-    """What a lesson tries at its end, by its number from 0, in the form; the run before is the last run then."""
-    return _fresh(tried_recipes(by_key(key))[index], past.after(session))
+    """What a lesson tries at its end, by its number from 0, in the form; a run that was no try is the last run then."""
+    tried = tried_recipes(by_key(key))
+    left = None if session is not None and session.recipe in tried else session
+    return _fresh(tried[index], past.after(left))
 
 
 def _fresh(recipe: Recipe, past: PastRuns) -> Update:

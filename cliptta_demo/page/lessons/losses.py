@@ -38,8 +38,8 @@ COLLAPSE = Lesson(
     ),
     explains=(
         Told(
-            "A bar here counts how often a class was said; above stands how many are in use. TENT's answers pile "
-            "onto one class, CLIPTTA's spread over many.",
+            "Full and pale squares count how often a class was said; above stands how many are in use. TENT's answers "
+            "pile onto one class, CLIPTTA's spread over many.",
             "answers",
         ),
         Told(
@@ -63,7 +63,7 @@ COLLAPSE = Lesson(
             Text("Learning rate 0.0003: run"),
             {"learning_rate": 3e-4},
             of="tent",
-            falls=Text("No: at 0.0003 TENT still falls."),
+            falls=Text("No: at 0.0003, too, TENT ends below zero-shot."),
             stays=Text("In part: at 0.0003 TENT does no harm that shows. It gains nothing either."),
             climbs=Text("Yes: at 0.0003 TENT gains."),
         ),

@@ -114,7 +114,9 @@ class Swallows(Question):
         named = say(" and ").join(f"“{name}”" for name in right)
         about = {"method": METHODS[self.method].label, "share": most / max(int(counts.sum()), 1), "classes": named}
         brief = f"{named}, {about['share']:.0%}"
-        return {"words": say("{method} calls {share:.0%} of them {classes}.", **about), "brief": brief, "right": right}
+        about["count"] = int(counts.sum())
+        words = say("{method} calls {share:.0%} of all {count} images {classes}.", **about)
+        return {"words": words, "brief": brief, "right": right}
 
 
 @dataclass(frozen=True)

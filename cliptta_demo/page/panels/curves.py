@@ -153,7 +153,7 @@ ACCURACY = Panel(
 ENTROPY = Panel(
     "entropy",
     Text("Spread of the answers"),
-    Text("collapse entropy; 0: all one class"),
+    Text("collapse entropy; 0: one class"),
     entropy_data,
     live=True,
 )

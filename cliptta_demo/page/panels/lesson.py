@@ -122,7 +122,7 @@ def _claims(claims: tuple[Claim, ...], session: Session) -> list[list[str]]:
 
 
 def _verdict(change: Change, session: Session, before: PastRun | None) -> dict[str, str]:
-    """Which way a try went, with its numbers and their noise; and the method's accuracy in the lesson's own run and now."""
+    """Which way a try went, with its numbers and their noise; and the method's accuracy ``before`` and now."""
     gain, margin = beside(session, change.of, change.against, change.measure)
     way = "stays" if abs(gain) <= margin else "falls" if gain < 0 else "climbs"
     label, other = (METHODS[name].label for name in (change.of, change.against))

@@ -95,7 +95,7 @@ def test_a_run_is_shown_the_stream_that_is_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "headline"),
     [
-        ("pictures-16", "Contrast or regulariser keeps them apart."),
+        ("pictures-16", "Asking for every class keeps them apart."),
         ("cifar10-64", "The regulariser keeps them apart."),  # the contrast alone gains nothing there
     ],
 )
