@@ -108,6 +108,7 @@ def ends(page):
 
 def picture(page):
     """Everything displayed that a run decides; Explore draws when it is shown."""
+    page.wait_for_function("() => ['accuracy', 'entropy'].every(id => document.querySelector(`#${id} .plot`)?.data)")
     page.evaluate("['explore', document.body.dataset.depth].forEach(depth => cliptta.show(depth, false))")
     return page.evaluate(
         """() => ({

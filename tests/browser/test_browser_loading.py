@@ -177,7 +177,8 @@ def test_a_model_or_data_that_fails_is_put_back_and_one_that_comes_begins_anew(s
     page.click("#run")
     page.wait_for_function(
         "before => document.querySelector('[data-testid=progress]').textContent.includes('finished')"
-        " && JSON.stringify(document.querySelector('#accuracy .plot').data.find(t => !t.meta).y) !== before",
+        " && JSON.stringify(document.querySelector('#accuracy .plot').data"
+        ".find(trace => trace.meta !== 'behind').y) !== before",
         arg=json.dumps(before[0][0], separators=(",", ":")),
     )
     page.wait_for_function(f"() => !document.querySelector('#backbone-note').innerText.includes('{KEPT}')")

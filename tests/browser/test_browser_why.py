@@ -1,7 +1,7 @@
 """Why: on one screen; triangles that play without the server; switches and bars; the image and batch on show."""
 
 import pytest
-from watching import show
+from watching import show, wait_idle
 
 pytestmark = pytest.mark.browser
 LABELS = "() => [...document.querySelectorAll('#toy svg')].map(svg => svg.getAttribute('aria-label'))"
@@ -47,6 +47,7 @@ def test_all_of_it_is_on_one_screen(visit, height):
 
 def test_two_triangles_play_on_arrival_without_the_server(visit):
     page = visit(1366, 768)
+    wait_idle(page)
     page.context.set_offline(True)
     show(page, "why")
     page.wait_for_function(END)

@@ -168,6 +168,7 @@ def test_the_page_offers_runs_and_draws_methods_from_outside(address: str, brows
             })"""
         )
         drift = page.inner_text("#drift .legend")
+        page.click("#tab-why")  # which draws when it is shown
         matrices = page.locator("#matrix figure").count()
         lines = page.evaluate(
             "[...new Set(document.querySelector('#accuracy .plot').data.filter(t => t.meta !== 'behind')"

@@ -34,7 +34,7 @@ from cliptta_demo.page.panels.panel import (
     stylesheet,
 )
 from cliptta_demo.page.panels.stage import WATCH
-from cliptta_demo.page.words.texts import header, sentence_html
+from cliptta_demo.page.words.texts import header, languages_html, sentence_html
 from cliptta_demo.places import ASSETS
 
 LOOKS = {"hide", "type", "view"}  # words of an address that change what there is to see (assets/embed.js)
@@ -133,6 +133,7 @@ def _first(parts: Mapping[str, str]) -> str:
         top += "".join(f"<button>{say(words)}</button>" for words in LINKS[:2])
         top += _place("model-line", model_line_html(opening()["backbone"]))
         top += "".join(f"<button>{say(words)}</button>" for words in LINKS[2:])
+        top += _place("language", languages_html())
     page = f'{_place("top", top)}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         drawn = [panel for panel in WATCH if panel is not SCORES]
