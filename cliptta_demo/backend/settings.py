@@ -59,6 +59,7 @@ ORDERS = {
     "rotta": Text("In runs, RoTTA's"),
     "note": Text("In runs, NOTE's"),
     "late": Text("New classes late"),
+    "few": Text("Few classes in each batch"),
     "given": Text("As given"),
 }
 
@@ -192,7 +193,7 @@ class StreamSettings(Declared):
     order: str = choice(
         "shuffled", ORDERS, "the paper's",
         label=Text("Order"),
-        help=Text("Sorted and in runs, each batch holds few classes. As given: a video's frames in order."),
+        help=Text("Sorted and in runs, a batch holds few classes too. As given: a video's frames in order."),
         group="stream", spoken="of the classes: {}", restart=Text("the stream order"),
     )
     batch_size: int = whole(
@@ -233,6 +234,12 @@ class StreamSettings(Declared):
         False, "the paper mixes them evenly",
         label=Text("Strangers in bursts"), help=Text("As SoTTA's noise comes, rather than in each batch."),
         group="schedule", spoken="let strangers come in bursts", restart=Text("the bursts of strangers"),
+    )
+    batch_classes: int = whole(
+        4, 1, 25, "StatA's authors take 1 to 4, 2 to 10 and 5 to 25",
+        label=Text("Classes in a batch"), help=Text("With few classes in each batch: so many, drawn for each."),
+        group="schedule", spoken="with the order few: classes in each batch, drawn for each",
+        restart=Text("the classes in a batch"),
     )
 # fmt: on
 

@@ -3,10 +3,10 @@
 A plan is made of the settings alone, before any image is read. The definitions are those of released benchmarks, named
 at each; where they differ among themselves, docs/streams.md says how.
 
-An *order* puts the classes in runs, as benchmarks of correlated streams have them, or new ones late. A sampler of runs
-draws, for every class, a Dirichlet distribution over *slots*; a class's images are split among the slots by it, and a
-slot lists its classes as blocks, in random order. A large concentration is no shuffle: each slot still lists class
-after class.
+An *order* puts the classes in runs, as benchmarks of correlated streams have them, new ones late, or few in each batch.
+A sampler of runs draws, for every class, a Dirichlet distribution over *slots*; a class's images are split among the
+slots by it, and a slot lists its classes as blocks, in random order. A large concentration is no shuffle: each slot
+still lists class after class.
 """
 
 from dataclasses import dataclass
@@ -124,13 +124,17 @@ class Order:
     """An order of the images of one source.
 
     Attributes:
-        kind: "sorted", "rotta", "note" or "late"; concentration: of the Dirichlet draws, 0 for class after class.
-        domains: how many images each stretch of the stream has; the classes are put in order within each.
+        kind: "sorted", "rotta", "note", "late" or "few".
+        concentration: of the Dirichlet draws, 0 for class after class.
+        domains: how many images each stretch of the stream has; the classes are put in order within each. With few
+            classes in each batch a stretch is a batch.
+        few: how many classes those are.
     """
 
     kind: str
     concentration: float
     domains: tuple[int, ...]
+    few: int = 0
 
     def arrange(self, labels: NDArray[np.integer], seed: int) -> Places:
         """Positions of the stream → positions in ``labels`` ``(N,)``, which are those of all images, shuffled.
@@ -141,6 +145,8 @@ class Order:
             early = np.flatnonzero(labels < -(-(labels.max(initial=0) + 1) // 2))[: sum(self.domains) // 2]
             rest = np.setdiff1d(np.arange(len(labels)), early)
             return np.concatenate([early, rest])[: sum(self.domains)]
+        if self.kind == "few":
+            return _few(labels, self.domains, self.few, np.random.default_rng((seed, 23)))
         pieces = [np.zeros(0, np.int64)]
         for number, (start, end) in enumerate(pairwise(np.cumsum([0, *self.domains]))):
             rng = np.random.default_rng((seed, number, 13))
@@ -165,16 +171,42 @@ def endless_labels(order: Order, classes: int, seed: int) -> NDArray[np.int64]:
     if order.kind == "late":
         early = rng.integers(-(-classes // 2), size=length // 2)
         return np.concatenate([early, rng.integers(classes, size=length - length // 2)])
+    if order.kind == "few":
+        drawn = (rng.choice(classes, min(order.few, classes), replace=False) for _ in order.domains)
+        batches = [rng.permutation(np.resize(own, size)) for own, size in zip(drawn, order.domains, strict=True)]
+        return np.concatenate(batches).astype(np.int64)
     shuffled = rng.permutation(np.arange(length) % classes)
     return shuffled[order.arrange(shuffled, seed)]
 
 
 def order_of(settings: StreamSettings, plan: tuple[Planned, ...]) -> str | Order:
     """How a source is asked for the known images of such a stream: by name, or by an order that says it all."""
+    if settings.order == "few":
+        known = tuple(settings.batch_size - batch.strangers for batch in plan)
+        return Order(settings.order, 0.0, known, settings.batch_classes)
     stretches = groupby(plan, lambda batch: batch.domain)
     domains = tuple(sum(settings.batch_size - batch.strangers for batch in batches) for _, batches in stretches)
     plain = not settings.ordered or (settings.order == "sorted" and len(domains) == 1)
     return settings.order if plain else Order(settings.order, settings.concentration, domains)
+
+
+def _few(labels: NDArray[np.integer], batches: tuple[int, ...], few: int, rng: np.random.Generator) -> Places:
+    """Positions of the images of batches of these sizes, each of so many classes, drawn evenly for each.
+
+    As StatA's authors draw theirs. Here no image comes twice: classes that have no more images are not drawn, and where
+    those drawn have too few left, further ones are, one by one.
+    """
+    left = [np.flatnonzero(labels == label) for label in np.unique(labels)]  # in the order of the shuffled images
+    stream = [np.zeros(0, np.int64)]
+    for size in batches:
+        names = rng.permutation([name for name, own in enumerate(left) if len(own)])
+        enough = np.cumsum([len(left[name]) for name in names]).searchsorted(size) + 1
+        drawn = names[: max(few, int(enough))]
+        pool = rng.permutation(np.concatenate([np.zeros(0, np.int64), *(left[name] for name in drawn)]))[:size]
+        stream.append(pool)
+        for name in drawn:
+            left[name] = np.setdiff1d(left[name], pool)
+    return np.concatenate(stream)
 
 
 def _rotta(classes: list[Places], concentration: float, rng: np.random.Generator) -> list[list[Places]]:

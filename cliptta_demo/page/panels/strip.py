@@ -19,6 +19,7 @@ ORDERS = {
     "rotta": Text("classes in runs, RoTTA's"),
     "note": Text("classes in runs, NOTE's"),
     "late": Text("half of the classes late"),
+    "few": Text("few classes in each batch"),
     "given": Text("images as given"),
 }
 LEVELS = 9  # shades of that picture

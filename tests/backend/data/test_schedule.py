@@ -69,7 +69,7 @@ def test_mixed_gives_each_image_a_corruption_of_its_own() -> None:
     assert torch.equal(batch.images.pixels[contrast], expected)
 
 
-@pytest.mark.parametrize(("schedule", "order"), list(zip(SCHEDULES, ORDERS, strict=True)))
+@pytest.mark.parametrize(("schedule", "order"), list(zip([*SCHEDULES, "continual"], ORDERS, strict=True)))
 def test_any_combination_is_the_same_stream_again_whatever_was_asked_before(schedule: str, order: str) -> None:
     settings = StreamSettings(
         schedule=schedule, order=order, shift_batches=2, batches=5, batch_size=6, ood_share=0.4, ood_bursts=True, seed=3
@@ -139,6 +139,27 @@ def test_new_classes_come_late_and_an_endless_source_has_its_classes_in_runs_too
     in_runs = labels_of(Stream(open_source("pictures", [*names, "bird", "fish"]), settings, 32))
     assert np.bincount(np.concatenate(in_runs)).tolist() == [20] * 6
     assert np.mean([len(set(batch)) for batch in in_runs]) < 4
+
+
+def test_few_classes_come_in_each_batch_and_other_ones_in_the_next() -> None:
+    """Every image once; where those left are of too few, further ones fill the batch."""
+    made = stream(torch.arange(200) % 10, order="few", batch_classes=2, batches=20)
+    batches = labels_of(made)
+    assert np.bincount(np.concatenate(batches)).tolist() == [20] * 10
+    counts = [len(set(batch)) for batch in batches]
+    assert max(counts[:12]) <= 2
+    assert np.mean(counts) < 2.5
+    assert len({tuple(sorted(set(batch))) for batch in batches}) > 10
+    names = ["cat", "car", "tree", "dog", "bird", "fish"]
+    settings = StreamSettings(order="few", batch_classes=3, batch_size=12, batches=8, ood_share=0.25)
+    endless = labels_of(Stream(open_source("pictures", names), settings, 32, open_strangers("flags")))
+    known = [[label for label in batch if label >= 0] for batch in endless]
+    assert {len(set(batch)) for batch in known} == {3}
+    assert {batch.count(label) for batch in known for label in set(batch)} == {3}  # as many of each
+    assert len({tuple(sorted(set(batch))) for batch in known}) > 4
+    all_of_them = StreamSettings(order="few", batch_classes=25, batch_size=12, batches=1)
+    (batch,) = labels_of(Stream(open_source("pictures", names), all_of_them, 32))
+    assert sorted(batch) == sorted([*range(6)] * 2)
 
 
 def test_strangers_come_in_bursts_and_as_many_as_without() -> None:
