@@ -40,6 +40,7 @@ def _scores() -> dict[str, str]:
     return {name: name for name in losses.ID_SCORES}
 
 
+PREDICTIONS = {"after": Text("After the steps"), "authors": Text("As each one's authors")}
 RESETS = {
     "every": Text("Every … batches, or never"),
     "shift": Text("At each new shift"),
@@ -163,6 +164,12 @@ class AdaptationSettings(Declared):
         False, "the authors ran the row form of the contrastive loss only",
         label=Text("Symmetric loss"), help=Text("Adds the text-to-image half of the contrastive loss."),
         spoken="rows and columns in the loss", mark=lambda own: say("symmetric") if own.symmetric else say("rows only"),
+    )
+    prediction: str = choice(
+        "after", PREDICTIONS, "the paper's, and one rule for all: what has adapted predicts",
+        label=Text("Prediction"), help=Text("As authors report it: of many methods, the one before the last update."),
+        spoken="which prediction of a batch counts: {}",
+        mark=lambda own: say("predicts after") if own.prediction == "after" else say("predicts as authors do"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,12 +31,19 @@ class AdaptingMethod(Method):
 
     Attributes:
         kept_like_parameters: vectors ``(P,)`` that it keeps beside the optimiser's; kept_by_class: numbers per class.
+        predicts_before: whether its authors' release predicts a batch before the last update, as its last step shows
+            it; such a method uses the setting "prediction".
     """
 
     adapts = by_window = True
     uses = ("learning_rate", "rate_halves", "steps")
     kept_like_parameters: ClassVar[int] = 0
     kept_by_class: ClassVar[int] = 0
+    predicts_before: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **about: Any) -> None:
+        super().__init_subclass__(**about)
+        cls.uses = (*(name for name in cls.uses if name != "prediction"), *["prediction"] * cls.predicts_before)
 
     @classmethod
     def steps(cls, outline: Outline) -> int:
@@ -45,6 +52,11 @@ class AdaptingMethod(Method):
     @classmethod
     def cost(cls, outline: Outline, batch_size: int) -> Cost:
         return Cost(batch_size, cls.steps(outline) * batch_size)
+
+    @classmethod
+    def predicts_early(cls, outline: Outline) -> bool:
+        asked = cls.predicts_before and outline.settings.prediction == "authors"
+        return asked and getattr(outline.own, "by_authors", True)  # CLIPTTA's comparison predicts after the steps
 
     @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
@@ -75,6 +87,9 @@ class AdaptingMethod(Method):
         for step in range(steps):
             state, progress = self.within_memory(len(images), self.step, batch, state, step, seed)
             yield progress
+        if self.predicts_early(self.task.outline):
+            yield replace(progress, step=steps, state=state, probabilities=batch.made.get("probabilities"))
+            return
         state, cosines = self.within_memory(len(images), self.conclude, batch, state)
         yield Progress(steps, cosines, state)
 

@@ -87,6 +87,11 @@ class Method:
         return Cost(batch_size)
 
     @classmethod
+    def predicts_early(cls, outline: Outline) -> bool:
+        """Whether a batch's prediction is one that its last update had no part in."""
+        return False
+
+    @classmethod
     def keeps(cls, outline: Outline, backbone: Backbone) -> tuple[int, int]:
         """What is kept between two batches, at most: images as the stream delivers them, and bytes beside them."""
         return 0, 0

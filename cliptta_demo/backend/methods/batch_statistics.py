@@ -51,10 +51,7 @@ class BatchStatistics(Method):
 
 @register
 class TentBatch(Tent):
-    """TENT as its authors have it: the batch's statistics at every pass, gradients through them, none of the source's.
-
-    Their release predicts with the pass that the last step came from, this one, as all methods here, with one after it.
-    """
+    """TENT as its authors have it: the batch's statistics at every pass, gradients too, none of the source's."""
 
     name, label = "tent-batch", Text("TENT + batch statistics")
     sentence = Text("TENT as published: it normalises by the batch's mean and variance too. On a ViT it is TENT.")

@@ -78,8 +78,7 @@ class Deyo(AdaptingMethod):
     """Entropy of images that are sure and lose their class when their shape is broken; where none is left, no step.
 
     How far a class's probability falls is the paper's PLPD. Release: Jhyun17/DeYO; it breaks only the images that are
-    sure, which is the same unless the tower mixes images, and reports the prediction before the update: here the one
-    after it counts, as with all methods.
+    sure, which is the same unless the tower mixes images.
     """
 
     name, label = "deyo", "DeYO"
@@ -88,7 +87,7 @@ class Deyo(AdaptingMethod):
         "Lee et al., Entropy is not Enough for Test-Time Adaptation: From the Perspective of Disentangled Factors, "
         "ICLR 2024"
     )
-    family = "entropy"
+    family, predicts_before = "entropy", True
     colour, symbol, dash = "brown", "diamond", "dashdot"
     own = DeyoSettings
 

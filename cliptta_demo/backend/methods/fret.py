@@ -32,7 +32,7 @@ class SFret(AdaptingMethod):
     name, label = "s-fret", "S-FRET"
     sentence = Text("Never looks at a prediction: only lets the features repeat one another less.")
     paper = "You et al., FRET: Feature Redundancy Elimination for Test Time Adaptation, ICCV 2025"
-    family = "redundancy"
+    family, predicts_before = "redundancy", True
     colour, symbol, dash = "purple", "cross", "dot"
 
     def terms(self, features: Tensor, cosines: Tensor) -> dict[str, Tensor]:
@@ -96,7 +96,7 @@ class GFret(AdaptingMethod):
     name, label = "g-fret", "G-FRET"
     sentence = Text("Pulls each image towards its class, and away from what all features have in common.")
     paper = SFret.paper
-    family = "redundancy"
+    family, predicts_before = "redundancy", True
     colour, symbol, dash = "teal", "triangle-down", "dashdot"
     own = GFretSettings
 

@@ -184,7 +184,7 @@ class Remembering(AdaptingMethod):
     ``chance`` is what chooses at random.
     """
 
-    family = "memory"
+    family, predicts_before = "memory", True
     chance = staticmethod(random.Random)
 
     @classmethod

@@ -42,7 +42,7 @@ class Ostta(AdaptingMethod):
     name, label = "ostta", "OSTTA"
     sentence = Text("Learns from images that it has become surer of, since strangers rather make it less sure.")
     paper = "Lee et al., Towards Open-Set Test-Time Adaptation Utilizing the Wisdom of Crowds, ICCV 2023"
-    family = "entropy"
+    family, predicts_before = "entropy", True
     colour, symbol = "brown", "hexagon"
     own = OsttaSettings
 
@@ -144,7 +144,7 @@ class Unient(AdaptingMethod):
     name, label = "unient", "UniEnt"
     sentence = Text("Guesses who is a stranger, gets surer of the others, and less sure of the strangers.")
     paper = "Gao et al., Unified Entropy Optimization for Open-Set Test-Time Adaptation, CVPR 2024"
-    family = "entropy"
+    family, predicts_before = "entropy", True
     colour, symbol = "green", "triangle-down"
     own = UnientSettings
     weighs = False  # each image counts on either side in part, or wholly on one

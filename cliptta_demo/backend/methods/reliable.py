@@ -70,7 +70,7 @@ class Eta(AdaptingMethod):
     name, label = "eta", "ETA"
     sentence = Text("Learns from sure images alone, and of those only from what it has not seen often.")
     paper = "Niu et al., Efficient Test-Time Model Adaptation without Forgetting, ICML 2022"
-    family = "entropy"
+    family, predicts_before = "entropy", True
     colour, symbol = "purple", "cross"
     own = EtaSettings
     kept_by_class = 1
@@ -184,7 +184,7 @@ class Sar(AdaptingMethod):
     name, label = "sar", "SAR"
     sentence = Text("Looks for a flat place where sure predictions stay sure, and starts again if it gets too sure.")
     paper = "Niu et al., Towards Stable Test-Time Adaptation in Dynamic Wild World, ICLR 2023"
-    family = "entropy"
+    family, predicts_before = "entropy", True
     colour, symbol = "teal", "triangle-down"
     own = SarSettings
 

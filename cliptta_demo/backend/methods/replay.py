@@ -280,8 +280,9 @@ class Stamp(Remembering):
         if own.by_authors:
             mirrored = self.predict(batch.pixels.flip(-1), parameters)
             self.rest()
-            views = torch.stack([self.backbone.logits(view).softmax(dim=1) for view in (cosines, mirrored)])
-            entropies = entropy_of_probabilities(views.mean(dim=0), STAMP_EPSILON)
+            views = torch.stack([self.backbone.logits(view).softmax(dim=1) for view in (cosines, mirrored)]).mean(dim=0)
+            batch.made["probabilities"] = views  # what its authors predict by
+            entropies = entropy_of_probabilities(views, STAMP_EPSILON)
         if own.release == "cliptta":
             return entropies
         return torch.where(cosines.argmax(dim=1) == self.source_cosines(batch).argmax(dim=1), entropies, torch.inf)

@@ -38,6 +38,7 @@ class Tent(AdaptingMethod):
     paper = "Wang et al., Tent: Fully Test-Time Adaptation by Entropy Minimization, ICLR 2021"
     family = "entropy"
     colour, symbol = "vermilion", "square"
+    predicts_before = True
     regulariser_setting = "tent_regulariser_weight"
     uses = (*AdaptingMethod.uses, regulariser_setting)
 
@@ -54,5 +55,6 @@ class TentRegularised(Tent):
     sentence = Text("TENT with a pull towards using all classes, which keeps it from collapse.")
     paper = "Lafon et al., CLIPTTA: Robust Contrastive Vision-Language Test-Time Adaptation, NeurIPS 2025"
     colour, symbol, dash = "gold", "hexagon", "dash"
+    predicts_before = False
     regulariser_setting = "regulariser_weight"
     uses = (*AdaptingMethod.uses, regulariser_setting)

@@ -125,7 +125,8 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         clean += towers.image * THERE_AND_BACK * CLEAN_BATCH * kind.clean_batches(outline)
         length = window if kind.by_window else 1
         taken = kind.cost(outline, size * length)
-        batch += towers.image * (taken.forward + THERE_AND_BACK * taken.trained) / length
+        forward = taken.forward - size * length * kind.predicts_early(outline)  # no pass after the steps
+        batch += towers.image * (forward + THERE_AND_BACK * taken.trained) / length
         batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts) / length
         batch += towers.image * size * (length - 1) / length  # what is only predicted
         together = taken.trained / max(1, kind.steps(outline)) if taken.together is None else taken.together
@@ -142,8 +143,10 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
 def times_zero_shot(method: str, settings: AdaptationSettings, classes: int, batch_size: int) -> float:
     """How many times zero-shot's work a method does on a batch; a caption through the text tower counts as an image."""
     kind = METHODS[method]
-    cost = kind.cost(Outline(settings=settings, classes=classes, own=kind.own() if kind.own else None), batch_size)
-    return (cost.forward + cost.prompts + THERE_AND_BACK * (cost.trained + cost.trained_prompts)) / batch_size
+    outline = Outline(settings=settings, classes=classes, own=kind.own() if kind.own else None)
+    cost = kind.cost(outline, batch_size)
+    work = cost.forward + cost.prompts + THERE_AND_BACK * (cost.trained + cost.trained_prompts)
+    return work / batch_size - kind.predicts_early(outline)
 
 
 class Pace:
