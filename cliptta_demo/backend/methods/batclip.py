@@ -47,14 +47,13 @@ def class_terms(features: Tensor, prototypes: Tensor, predicted: Tensor) -> dict
 class BatclipImage(AdaptingMethod):
     """The image tower moves, captions stay: the release's switch FREEZE_TEXT_ENCODER. Release: sarthaxxxxx/BATCLIP.
 
-    The release takes one step a batch and reports the prediction before it: here the one after it counts, as with all
-    methods. Its optimiser decays the weights too.
+    The release takes one step a batch; its optimiser decays the weights too.
     """
 
     name, label = "batclip-image", Text("BATCLIP, image tower")
     sentence = Text("Draws the images of each class to its caption, and pushes the classes apart.")
     paper = "Maharana et al., BATCLIP: Bimodal Online Test-Time Adaptation for CLIP, ICCV 2025"
-    family = "captions"
+    family, predicts_before = "captions", True
     colour, symbol, dash = "purple", "diamond", "dash"
 
     def step(self, batch: Prepared, state: AdaptationState, step: int, seed: int) -> Step:
