@@ -3,12 +3,12 @@ const CHOICE = "cliptta-language"; // the cookie that keeps it (cliptta_demo/pag
 
 /** Every text that stands on the page in the words of `before`, in those of `after`. */
 function exchange(before, after) {
-  const known = new Map();
+  const [known, capitals] = [new Map(), new Map()];
   const filled = []; // [what a filled text looks like, the names of its places, its words in the other language]
   const learn = (old, young) => {
     if (!old || old === young) return;
     const [, ...places] = old.split(/\{(\w*)[^}]*\}/);
-    if (!places.length) return known.set(old, young).set(capital(old), capital(young));
+    if (!places.length) return known.set(old, young) && capitals.set(capital(old), capital(young));
     const pattern = old.split(/\{\w*[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("(.+?)");
     if (/\p{L}{2}/u.test(pattern)) filled.push([new RegExp(`^${pattern}$`, "su"), places.filter((_, index) => index % 2 === 0), young]);
   };
@@ -19,7 +19,8 @@ function exchange(before, after) {
   const other = (text) => {
     const [, start, words, end] = /^(\s*)(.*?)(\s*)$/s.exec(text);
     if (!words) return text;
-    if (known.has(words)) return `${start}${known.get(words)}${end}`;
+    const whole = known.get(words) ?? capitals.get(words);
+    if (whole) return `${start}${whole}${end}`;
     for (const [pattern, places, young] of filled) {
       const [, ...values] = pattern.exec(words) ?? [];
       if (values.length) return start + young.replace(/\{(\w*)[^}]*\}/g, (_, name) => other(values[places.indexOf(name)] ?? "")) + end;

@@ -12,7 +12,8 @@ function readGlossary() {
   words = new Map(entries.flatMap((entry) => entry.dataset.words.split("|").map((word) => [word, entry])));
   const longestFirst = [...words.keys()].sort((one, other) => other.length - one.length);
   const plain = longestFirst.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-  pattern = new RegExp(`(?<![\\p{L}\\p{M}\\p{N}_-])(${plain.join("|")})(?![\\p{L}\\p{M}\\p{N}_-])`, "gu");
+  const apart = /^(zh|ja)/.test(language.code) ? "" : "[\\p{L}\\p{M}\\p{N}_-]"; // they part no words
+  pattern = new RegExp(apart ? `(?<!${apart})(${plain.join("|")})(?!${apart})` : `(${plain.join("|")})`, "gu");
   return true;
 }
 

@@ -11,6 +11,7 @@ ORDINARY: dict[str, Any] = {
     "ood_share": 0.0, "ood_source": "flags", "methods": ["zero-shot"], "order": "shuffled", "batch_size": 4,
     "batches": 1, "seed": 1, "backbone": "tiny", "templates": "", "adaptation": {"steps": 1},
     "schedule": "one", "shift_batches": 5, "recurring_shifts": 3, "concentration": 0.1, "ood_bursts": False,
+    "batch_classes": 3,
 }  # fmt: skip
 # How a refusal may name the field.
 WORDS = {
@@ -57,13 +58,14 @@ OWN: dict[str, tuple[Any, ...]] = {
     "shift_batches": (0, 500, 501, 2.5),
     "recurring_shifts": (0, 15, 16, 1.5),
     "concentration": (-0.1, 0, 1000, 1001),
+    "batch_classes": (0, 201, 1.5),
     "ood_bursts": (1, "true", True),
 }  # fmt: skip
 TUNED: dict[str, tuple[Any, ...]] = {
     "learning_rate": (1.1, 1.0, 1e-300), "steps": (51, 1.5, 2.0), "regulariser_weight": (101, 100),
     "tent_regulariser_weight": (101, 100), "memory_shots": (65, 64, 0.5), "oce_weight": (1001, 1000),
     "oce_gamma": (0, 1e-6, 1e-7, 11), "score": ("max-log-probability", "vibes"), "symmetric": (1, "yes"),
-    "window": (0, 513, 1.5, 2.0, 300),
+    "window": (0, 513, 1.5, 2.0, 300), "prediction": ("before", 1),
 }  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from cliptta_demo.backend.corruptions import CORRUPTION_CYCLE, CORRUPTIONS, MIXED, corruption_name, corruption_words
+from cliptta_demo.backend.choices import ORDERS, PREDICTIONS, RESETS, SCHEDULES
+from cliptta_demo.backend.corruptions import CORRUPTION_CYCLE, CORRUPTIONS, corruption_name, corruption_words
 from cliptta_demo.backend.declare import (
     Choices,
     Declared,
@@ -38,31 +39,6 @@ def _corruptions() -> Choices:
 def _scores() -> dict[str, str]:
     losses = import_module("cliptta_demo.backend.methods.losses")  # whose folder is built on settings
     return {name: name for name in losses.ID_SCORES}
-
-
-PREDICTIONS = {"after": Text("After the steps"), "authors": Text("As each one's authors")}
-RESETS = {
-    "every": Text("Every … batches, or never"),
-    "shift": Text("At each new shift"),
-    "astray": Text("When it goes astray"),
-}
-SCHEDULES = {
-    "one": Text("One shift"),
-    "continual": Text("One after another"),
-    "gradual": Text("Up and down"),
-    "gradual-cotta": Text("Up and down, from the top"),
-    "recurring": Text("Again and again"),
-    MIXED: Text("Mixed in each batch"),
-}
-ORDERS = {
-    "shuffled": Text("Shuffled"),
-    "sorted": Text("Sorted by class"),
-    "rotta": Text("In runs, RoTTA's"),
-    "note": Text("In runs, NOTE's"),
-    "late": Text("New classes late"),
-    "few": Text("Few classes in each batch"),
-    "given": Text("As given"),
-}
 
 
 def _shift(stream: "StreamSettings") -> str:

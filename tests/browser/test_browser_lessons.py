@@ -59,7 +59,7 @@ def test_a_lesson_is_predicted_run_explained_and_changed_and_its_runs_are_compar
     assert ("✓" in verdicts[0]) == (lowest == "tent")
     assert f"{first[lowest]}%" in verdicts[0]
     largest = re.search(r"TENT uses .*?, most often (“.*?”)", page.get_attribute("#answers svg", "aria-label"))
-    assert re.search(rf"You said dog. TENT calls \d+% of them {largest[1]}", verdicts[1])
+    assert re.search(rf"You said dog. TENT calls \d+% of all 288 images {largest[1]}", verdicts[1])
     assert f"ends at {first['cliptta']}%" in verdicts[2]
     off = round(97 - first["cliptta"])
     assert f"You said 97%, {off} points too high" in verdicts[2]

@@ -48,6 +48,8 @@ def test_all_of_it_is_on_one_screen(visit, height):
 def test_two_triangles_play_on_arrival_without_the_server(visit):
     page = visit(1366, 768)
     wait_idle(page)
+    page.wait_for_timeout(2000)  # what the page asks for by itself has come
+    wait_idle(page)
     page.context.set_offline(True)
     show(page, "why")
     page.wait_for_function(END)

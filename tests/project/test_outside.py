@@ -230,7 +230,10 @@ def test_the_api_the_command_line_and_a_column_of_a_table_take_it(
     assert variant.own == {"feature-cache": OWN}
     assert variant.settings(AdaptationSettings()) == AdaptationSettings(steps=3)
     assert variant.title == "Feature cache, shots 5, lambda cache 1.5, mode mean, frozen true, steps 3"
-    for column, says in (("tent@shots=5", r"a word out of: lr, .*, symmetric\.$"), ("feature-cache@shots=99", "is 99")):
+    for column, says in (
+        ("tent@shots=5", r"a word out of: lr, .*, prediction\.$"),
+        ("feature-cache@shots=99", "is 99"),
+    ):
         with pytest.raises(UserError, match=says):
             parse_variant(column)
 

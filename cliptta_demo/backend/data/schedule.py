@@ -16,8 +16,8 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS
-from cliptta_demo.backend.settings import CORRUPTION_CYCLE, GRADUAL, MIXED, StreamSettings
+from cliptta_demo.backend.corruptions import COMMON_CORRUPTIONS, CORRUPTION_CYCLE, MIXED
+from cliptta_demo.backend.settings import GRADUAL, StreamSettings
 
 Places = NDArray[np.int64]
 MOST_SLOTS = 100  # RoTTA's

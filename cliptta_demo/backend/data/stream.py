@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from cliptta_demo.backend.corruptions import corrupt
+from cliptta_demo.backend.corruptions import MIXED, corrupt
 from cliptta_demo.backend.data.schedule import Order, mixture, order_of, plan_of
 from cliptta_demo.backend.data.sources import OOD_LABEL, Images, Source
 from cliptta_demo.backend.errors import UserError
-from cliptta_demo.backend.settings import MIXED, StreamSettings
+from cliptta_demo.backend.settings import StreamSettings
 
 THREADS = 2  # that make next batches, for all sessions: decoding and corrupting take a fraction of the time of adapting
 _POOL = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="next-batch")
