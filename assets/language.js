@@ -21,6 +21,7 @@ function exchange(before, after) {
     if (!words) return text;
     const whole = known.get(words) ?? capitals.get(words);
     if (whole) return `${start}${whole}${end}`;
+    if (words.includes(" · ")) return start + words.split(" · ").map(other).join(" · ") + end;
     for (const [pattern, places, young] of filled) {
       const [, ...values] = pattern.exec(words) ?? [];
       if (values.length) return start + young.replace(/\{(\w*)[^}]*\}/g, (_, name) => other(values[places.indexOf(name)] ?? "")) + end;
@@ -59,6 +60,9 @@ cliptta.languages = function (element, trigger) {
     cliptta.speakIn(after);
     exchange(before, after);
     cliptta.drawAnew();
+    const running = () => document.querySelector("#run:disabled"); // a run goes on in the words it began with
+    const atItsEnd = () => (running() ? setTimeout(atItsEnd, 500) : (exchange(before, after), trigger("click")));
     trigger("click");
+    if (running()) atItsEnd();
   });
 };
