@@ -1,12 +1,20 @@
 """The languages that are shipped: each visitor's own, changed in the middle of a run; and whether they fit."""
 
 import httpx
+import pytest
 from test_browser_languages import CUT, pytestmark  # noqa: F401 (the mark of browser tests)
 from watching import PROGRESS, picture, show, wait_done, wait_idle
 
 from cliptta_demo.languages import codes
 
 QUERY = "batch_size=16&batches=6&steps=1"
+
+
+@pytest.fixture(autouse=True)
+def forgotten(known_browser):
+    """The browser that all tests share forgets which language was chosen here."""
+    yield
+    known_browser.clear_cookies(name="cliptta-language")
 
 
 def test_two_visitors_read_two_languages_and_one_changes_it_in_the_middle_of_a_run(visit) -> None:
