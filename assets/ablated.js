@@ -6,7 +6,7 @@ const SWITCHES = () => ({
   regulariser: [say("regulariser"), say("all together: use every class")],
   memory: [say("memory"), say("both, on sure images (bars only)")],
 });
-const NAMES = ["entropy", "contrastive", "regulariser", "memory"];
+const NAMES = Object.keys(SWITCHES());
 
 let record = null;
 arrivals.finding = (data) => {

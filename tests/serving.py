@@ -216,6 +216,11 @@ class Watch:
             self.errors.append(line.text)
 
 
+def wait_drawn(page) -> None:
+    """The page's scripts have drawn all its panels for the first time; the gallery is one of the last."""
+    page.wait_for_selector("#gallery .body > *", state="attached")
+
+
 @contextmanager
 def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[..., Page]]:
     """``visit(width, height, query)`` opens the page as a new visitor; all visits are checked at the end.
@@ -236,7 +241,7 @@ def visits(known_browser: BrowserContext, server: str) -> Iterator[Callable[...,
         opened.append(context if anew else page)
         watches.append(Watch(page, server))
         page.goto(server + query)
-        page.wait_for_selector("#gallery .body > *", state="attached")
+        wait_drawn(page)
         return page
 
     yield open_page

@@ -7,6 +7,61 @@ from serving import wait_for_streams
 
 PROGRESS = "[data-testid=progress]"
 
+# Finds the page's visible texts, one node of it after the other, and says where one stands.
+TEXTS = """
+  const shown = (element) => element.checkVisibility({ visibilityProperty: true });
+  const place = (element) => {
+    const around = element.closest("[id]");
+    const kind = element.getAttribute("class") ?? "";
+    return `#${around?.id ?? ""} ${element.tagName.toLowerCase()}.${kind.replaceAll(" ", ".")}`;
+  };
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const spoken = walker.currentNode.data.trim() && !element.closest("script, style, template");
+    if (spoken && shown(element)) texts.push(walker.currentNode);
+  }
+  const found = [];
+"""
+
+# What ends beyond the page, its button, or whatever cuts what it holds; and buttons that lie over one another. An
+# ellipsis is meant, and so are a part that scrolls and what is only read aloud.
+CUT = f"""() => {{{TEXTS}
+  const edges = "body, button, label, summary, h1, h2, h3, h4, th, td, .panel";
+  const range = document.createRange();
+  const page = document.scrollingElement;
+  if (page.scrollWidth > innerWidth) found.push(["the page", page.scrollWidth - innerWidth, "beyond the window"]);
+  for (const text of texts) {{
+    range.selectNodeContents(text);
+    const box = range.getBoundingClientRect();
+    if (!box.width || text.parentElement.closest("svg, .sr-only, .unseen")) continue;
+    for (let around = text.parentElement; around; around = around.parentElement) {{
+      const style = getComputedStyle(around);
+      const meant = style.textOverflow === "ellipsis" || style.clipPath === "inset(50%)";
+      if (meant || /auto|scroll/.test(style.overflowX)) break;
+      const ends = around.clientWidth && (around.matches(edges) || style.overflowX !== "visible");
+      const {{ left, right }} = around.getBoundingClientRect();
+      const beyond = Math.round(Math.max(left - box.left, box.right - right));
+      if (!ends || beyond <= 1) continue;
+      found.push([text.data.trim(), beyond, `beyond ${{place(around)}}`]);
+      break;
+    }}
+  }}
+  const buttons = [...document.querySelectorAll("button")].filter((one) => one.clientWidth && shown(one));
+  for (const [index, one] of buttons.entries()) {{
+    const mine = one.getBoundingClientRect();
+    for (const other of buttons.slice(index + 1)) {{
+      const its = other.getBoundingClientRect();
+      const across = Math.round(Math.min(mine.right, its.right) - Math.max(mine.left, its.left));
+      const down = Math.min(mine.bottom, its.bottom) - Math.max(mine.top, its.top);
+      const together = one.closest(".block, .row") === other.closest(".block, .row");
+      if (together && across > 1 && down > 1) found.push([one.textContent, across, `over ${{other.textContent}}`]);
+    }}
+  }}
+  return found;
+}}"""
+
 
 def show_settings(page, show=True):
     """Opens the drawer, or closes it."""

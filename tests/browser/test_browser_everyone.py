@@ -6,7 +6,7 @@ import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from serving import PATIENCE, be_patient
+from serving import PATIENCE, be_patient, wait_drawn
 from watching import set_number, small, step, wait_done, wait_idle
 
 pytestmark = pytest.mark.browser
@@ -261,7 +261,7 @@ def test_a_camera_is_answered_judged_and_keeps_nothing(page, server, known_brows
     plain = known_browser.new_page()  # neither https nor localhost
     be_patient(plain)
     plain.goto(server.replace("127.0.0.1", "plain.test"))
-    plain.wait_for_selector("#gallery .body > *", state="attached")
+    wait_drawn(plain)
     plain.click("#your-camera")
     plain.wait_for_selector("#camera .status.error:has-text('over https or on localhost only')")
     plain.close()

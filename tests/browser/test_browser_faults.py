@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from serving import PATIENCE, be_patient, free_port, serve_process, watch_streams
+from serving import PATIENCE, be_patient, free_port, serve_process, wait_drawn, watch_streams
 from visitors import API
 from watching import PROGRESS, choose, done, show_settings, small, step, wait_done
 
@@ -43,7 +43,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 def opened(page: Page, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector("#gallery .body > *", state="attached")
+    wait_drawn(page)
 
 
 @pytest.fixture(scope="module")

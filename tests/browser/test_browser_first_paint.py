@@ -7,7 +7,7 @@ from functools import partial
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext
-from serving import PATIENCE
+from serving import PATIENCE, wait_drawn
 
 from cliptta_demo.page.panels.stage import load_example
 
@@ -65,7 +65,7 @@ def test_it_stands_where_the_page_will_and_goes_when_that_has_come(browser: Brow
         while not held:
             page.wait_for_timeout(50)
         held[0].continue_()
-        page.wait_for_selector("#gallery .body > *", state="attached")
+        wait_drawn(page)
         assert page.locator(FIRST).count() == 0
         page.wait_for_selector("#run")
         assert page.locator(".masthead").count() == 1

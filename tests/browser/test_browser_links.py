@@ -7,7 +7,7 @@ from itertools import cycle
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from serving import be_patient, wait_for_streams, watch_streams
+from serving import be_patient, wait_drawn, wait_for_streams, watch_streams
 from watching import PROGRESS, done, knobs, picture, set_number, wait_idle
 
 from cliptta_demo.page.form.fields import fields
@@ -93,7 +93,7 @@ def test_a_press_before_the_link_has_filled_the_form_means_the_link(browser, ser
     page.route(ANSWERS, lambda route: held.append(route), times=1)
     with page.expect_request(ANSWERS):
         page.goto(server + LINK)
-    page.wait_for_selector("#gallery .body > *", state="attached")
+    wait_drawn(page)
     page.click("#step")
     assert knobs(page)[1] == "4"
     (first,) = held
@@ -136,7 +136,7 @@ def test_a_call_made_before_the_end_of_the_stream_has_come_is_answered_or_its_lo
     watch_streams(page)
     page.add_init_script(SLOW_ENDS)
     page.goto(server)
-    page.wait_for_selector("#gallery .body > *", state="attached")
+    wait_drawn(page)
     step_before_the_end(page, 4)
     page.wait_for_selector("[data-testid=progress]:has-text('paused')")
     assert done(page) == 1

@@ -14,7 +14,7 @@ from checkpoints import SMALL, weights
 from hub_stand_in import Repository, serve_hub
 from hub_tables import ANIMALS, table
 from playwright.sync_api import Browser, Page
-from serving import PATIENCE, be_patient, result_of, serve_process, watch_streams
+from serving import PATIENCE, be_patient, result_of, serve_process, wait_drawn, watch_streams
 from test_browser_batches import wait_shown
 from watching import (
     PROGRESS,
@@ -58,7 +58,7 @@ def story(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         be_patient(page)
         watch_streams(page)
         page.goto(address)
-        page.wait_for_selector("#gallery .body > *", state="attached")
+        wait_drawn(page)
         yield SimpleNamespace(page=page, hub=hub, address=address, process=process, log=log)
         page.close()
 

@@ -2,11 +2,11 @@
 
 import httpx
 import pytest
-from test_browser_languages import CUT, pytestmark  # noqa: F401 (the mark of browser tests)
-from watching import PROGRESS, picture, show, wait_done, wait_idle
+from watching import CUT, PROGRESS, picture, show, wait_done, wait_idle
 
 from cliptta_demo.languages import codes
 
+pytestmark = pytest.mark.browser
 QUERY = "batch_size=16&batches=6&steps=1"
 
 

@@ -109,13 +109,12 @@ class Swallows(Question):
     def answer(self, session: Session) -> Data:
         """The class, with its share of all predictions so far, as the panel has it."""
         counts = session.state.tallies[self.method].histogram
-        names, most = session.recipe.class_names, int(counts.max())
+        names, most, count = session.recipe.class_names, int(counts.max()), int(counts.sum())
         right = [display_name(names[index]) for index in np.flatnonzero(counts == most)]
         named = say(" and ").join(f"“{name}”" for name in right)
-        about = {"method": METHODS[self.method].label, "share": most / max(int(counts.sum()), 1), "classes": named}
+        about = {"method": METHODS[self.method].label, "share": most / max(count, 1), "classes": named}
         brief = f"{named}, {about['share']:.0%}"
-        about["count"] = int(counts.sum())
-        words = say("{method} calls {share:.0%} of all {count} images {classes}.", **about)
+        words = say("{method} calls {share:.0%} of all {count} images {classes}.", count=count, **about)
         return {"words": words, "brief": brief, "right": right}
 
 

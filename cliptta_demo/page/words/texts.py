@@ -2,7 +2,7 @@
 
 from html import escape
 
-from cliptta_demo.languages import ENGLISH, Language, Text, codes, language, read_language, say
+from cliptta_demo.languages import Language, Text, codes, language, say
 
 TITLE = "CLIPTTA"
 PAPER = "https://arxiv.org/abs/2507.14312"
@@ -37,7 +37,7 @@ def header(lessons: int) -> str:
 
 def languages_html() -> str:
     """The menu of languages, each by its own name; nothing where there is but one."""
-    known = [Language() if code == ENGLISH else read_language(code) for code in codes()]
+    known = [Language(code) for code in codes()]  # for their names no catalogue is read
     here = language().code
     options = "".join(
         f'<option value="{one.code}" lang="{one.code}"{" selected" * (one.code == here)}>{escape(one.name)}</option>'
