@@ -41,6 +41,8 @@ def test_explore_is_one_screen_and_says_what_the_run_found(visit):
     assert page.locator(".title:visible").count() == len(PICTURES)
     assert page.inner_text("#gain .finding") == f"CLIPTTA takes {times:.1f} times as long as TENT."
     assert page.inner_text("#sweep .finding").startswith("Above zero-shot: CLIPTTA ")
+    for name in ("sweep", "gain", "drift"):  # each is drawn in a frame of its own
+        page.wait_for_selector(f"#{name} .sketch .name")
     drawn = "name => document.querySelectorAll(`#${name} .sketch .name`).length"
     assert [page.evaluate(drawn, name) for name in ("sweep", "gain", "drift")] == [3, 3, 2]
     assert page.locator("#gallery .tile").count() == page.locator("#gallery .tile.pale").count() + 19
