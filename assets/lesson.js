@@ -37,7 +37,7 @@ const press = (id) => document.querySelector(id)?.click();
 function said(ask) {
   const guess = guesses[ask.id];
   if (guess === undefined) return "";
-  if (ask.by === "number") return `${guess}%`;
+  if (ask.by === "number") return marked(`${guess}%`);
   if (ask.by === "image") return say("image {number}", { number: guess + 1 });
   return ask.by === "class" ? guess : ask.choices.find(({ value }) => value === guess)?.label ?? "";
 }

@@ -74,7 +74,7 @@ const marker = (mark) => tinted(mark, make(`i.marker.${mark.symbol}`, { ariaHidd
 const who = (entry) => [marker(entry.mark), make("span", entry.label)];
 
 /** Its name in a sentence, in its colour. */
-const named = (own, reference) => tinted(own.mark, make("span.own", { "data-method": own.method }, reference ? own.label.toLowerCase() : own.label));
+const named = (own, reference) => tinted(own.mark, make("span.own", { "data-method": own.method }, reference && language.code !== "de" ? own.label.toLowerCase() : own.label));
 
 /** Words with elements in the places of their names. */
 function told(text, parts) {

@@ -34,6 +34,10 @@ def streams() -> pd.DataFrame:
 TEXTS: dict[Path, Callable[[], str]] = {
     FOLDER / "messages.pot": lambda: gather.written(gather.template()),
     **{path: partial(gather.updated, path) for path in sorted(FOLDER.glob("*.po"))},
+    **{
+        path: partial(gather.updated, path, make_worksheets.template())
+        for path in sorted(make_worksheets.FOLDER.glob("*.po"))
+    },
     DOCS / "settings.md": settings_page,
     DOCS / "claims.md": lambda: claims.to_markdown(Record(read_streams(DOCS / claims.RECORD_FILE))),
     DOCS / "ablation.md": lambda: ablation.ablation_page(read_streams(DOCS / "ablation.csv")),

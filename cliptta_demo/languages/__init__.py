@@ -158,6 +158,11 @@ def localised(number: str) -> str:
     return number.translate({ord("."): here.decimal, ord(","): here.group, ord("%"): here.percent})
 
 
+def within(label: str) -> str:
+    """A label in the middle of a sentence: it begins small, except for an acronym, and in German."""
+    return label if label[:2].isupper() or language().code == "de" else label[:1].lower() + label[1:]
+
+
 class Text(str):
     """An English text, and what fills it, said when it is shown: by :func:`say`, ``str``, ``format``, an f-string.
 

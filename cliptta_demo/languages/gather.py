@@ -86,9 +86,13 @@ def written(catalogue: Catalog) -> str:
     return "\n".join(line for line in lines if not line.startswith('"POT-Creation-Date')) + "\n"
 
 
-def updated(path: Path) -> str:
-    """A translation with the texts of today: those that are new are empty, and show in English until filled."""
+def updated(path: Path, texts: Catalog | None = None) -> str:
+    """A translation with the texts of today: those that are new are empty, and show in English until filled.
+
+    Args:
+        path: its file; texts: the list of texts, the page's where it is not given.
+    """
     with path.open("rb") as file:
         catalogue = read_po(file)
-    catalogue.update(template(), no_fuzzy_matching=True, update_header_comment=False, keep_user_comments=True)
+    catalogue.update(texts or template(), no_fuzzy_matching=True, update_header_comment=False, keep_user_comments=True)
     return written(catalogue)

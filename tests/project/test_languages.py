@@ -147,15 +147,16 @@ def test_a_language_that_there_is_not_ends_the_program_with_its_sentence() -> No
 
 
 CATALOGUES = sorted(FOLDER.glob("*.po"))
+SHEETS = sorted((ROOT / "docs" / "worksheets").glob("*.po"))
 FILLED = re.compile(r"%?\{[^{}]*\}|</?\w[^<>]*>|&#?\w+;")  # places, tags, entities
 
 
-@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*CATALOGUES, *SHEETS], ids=lambda path: f"{path.parent.stem}-{path.stem}")
 def test_a_shipped_language_says_all_and_loses_no_place_or_tag(path: Path) -> None:
     with path.open("rb") as file:
         catalogue = read_po(file)
     assert written(catalogue) == path.read_text("utf-8")  # as `make generate` writes it
-    assert "# Terms, to keep to:" in catalogue.header_comment
+    assert path in SHEETS or "# Terms, to keep to:" in catalogue.header_comment
     missing, lost = [], []
     for message in catalogue:
         if not message.id:
@@ -182,3 +183,12 @@ def test_a_claim_is_a_part_of_what_its_lesson_says(path: Path) -> None:
             told = [*(str(step.text) for step in lesson.explains), *(str(ask.why) for ask in lesson.asks)]
             claims = [str(claim.sentence) for claim in lesson.claims]
             assert [claim for claim in claims if not any(claim in text for text in told)] == []
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_a_worksheet_calls_what_is_on_the_page_as_the_page_does(path: Path) -> None:
+    page, sheets = (read_language(str(folder / path.name)).words for folder in (FOLDER, SHEETS[0].parent))
+    named = {(said, label) for text, said in sheets.items() for label in re.findall(r"\*([^*]+)\*", text)}
+    known = {(said, page[label]) for said, label in named if label in page}
+    assert len(known) > 20
+    assert [(said, label) for said, label in known if f"*{label}*" not in said] == []

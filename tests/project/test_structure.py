@@ -9,6 +9,7 @@ from paths import ROOT
 from tools import size
 from tools.generate import TEXTS
 from tools.make_worksheets import is_old, sheets
+from tools.make_worksheets import made as worksheets
 
 PACKAGE = ROOT / "cliptta_demo"
 # The folders, and the files that lie in no folder of their own, in the order that docs/architecture.md draws.
@@ -89,4 +90,4 @@ def test_what_is_generated_is_of_today() -> None:
     for path, made in TEXTS.items():
         assert path.read_text(encoding="utf-8") == made(), f"{path.name}: run make generate"
     assert [sheet.stem for sheet in sheets()] == ["45_minutes", "90_minutes", "answers"]
-    assert [sheet.name for sheet in sheets() if is_old(sheet)] == [], "run: make generate"
+    assert [pdf for pdf, page in worksheets().items() if is_old(pdf, page)] == [], "run: make generate"

@@ -19,7 +19,7 @@ from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.own_settings import own_declared
 from cliptta_demo.backend.registry import all_methods
 from cliptta_demo.backend.settings import AdaptationSettings, StreamSettings
-from cliptta_demo.languages import Says, Text, say
+from cliptta_demo.languages import Says, Text, localised, say, within
 from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
@@ -142,8 +142,7 @@ class Field(Says):
         if self.setting is None:
             return self.called
         words, (method, dot, _) = self.setting.label, self.name.partition(".")
-        words = words if words[:2].isupper() else f"{words[0].lower()}{words[1:]}"
-        return f"{all_methods()[method].label}: {words}" if dot else words
+        return f"{all_methods()[method].label}: {within(words)}" if dot else within(words)
 
     def words(self, value: Any) -> str:
         """A value in words."""
@@ -152,8 +151,8 @@ class Field(Says):
         if self.setting.kind is bool:
             return say("on") if value else say("off")
         if self.setting.kind is str:
-            return self.setting.options[value].lower()
-        return f"{value:.10f}".rstrip("0").rstrip(".")
+            return within(self.setting.options[value])
+        return localised(f"{value:.10f}".rstrip("0").rstrip("."))
 
     def phrase(self, value: Any) -> str:
         """Label and value; of some the value says enough."""

@@ -18,7 +18,7 @@ from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.loading import tuned_adaptation
 from cliptta_demo.backend.run.arithmetic import times_zero_shot
 from cliptta_demo.backend.run.window import OVERLAYS
-from cliptta_demo.languages import say
+from cliptta_demo.languages import localised, say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import form_of
 from cliptta_demo.page.form.reading import read_form
@@ -66,7 +66,7 @@ def _picker() -> str:
 def _row(kind: Any) -> str:
     settings, classes = tuned_adaptation(DEFAULTS.backbone), len(DEFAULTS.class_names)
     times, about = times_zero_shot(kind.name, settings, classes, DEFAULTS.stream.batch_size), f"about-{kind.name}"
-    cost = say("{} ×").format(f"{times:,.0f}" if times >= 2 else f"{times:.2g}")
+    cost = say("{} ×").format(localised(f"{times:,.0f}" if times >= 2 else f"{times:.2g}"))
     told = say("Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with")
     gain = _gain(measured()[kind.name]) if kind.name in measured() else ""
     locked = " disabled checked" if kind.name == REFERENCE else ""
@@ -81,11 +81,11 @@ def _row(kind: Any) -> str:
 
 def _gain(found: Measured) -> str:
     kind = {1: "gained", -1: "lost", 0: "level"}[found.told]
-    points = f"{found.gain:+.1f}".replace("-", "−")
+    points = localised(f"{found.gain:+.1f}".replace("-", "−"))
     about = say(
         "Points of accuracy over zero-shot, ± {margin} (95 %): the built-in model, fifteen corruptions at severities 3 "
         "and 5, pictures and CIFAR-10, {images} images of each, each method at the rate and steps chosen for it",
-        margin=f"{found.margin:.1f}",
+        margin=localised(f"{found.margin:.1f}"),
         images=found.images,
     )
     return f'<span class="gain {kind}" title="{about}">{points}</span>'
@@ -98,7 +98,7 @@ def _uploader() -> str:
         "With them, accuracy is shown. Of a video (MP4, WebM or GIF) frames are taken, in their order."
     )
     minutes, hours = math.ceil(LIMITS.leave_seconds / 60) + 1, LIMITS.session_minutes / 60
-    about = {"minutes": minutes, "hours": f"{hours:.2g}"}
+    about = {"minutes": minutes, "hours": localised(f"{hours:.2g}")}
     leaving = say(
         "Deleted within {minutes} minutes of your leaving this page; after {hours} hours at the latest.", **about
     )

@@ -11,7 +11,7 @@ import numpy as np
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE, looks
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.metrics import Paired, Tally
-from cliptta_demo.languages import Says, Text, say, say_count
+from cliptta_demo.languages import Says, Text, localised, say, say_count
 from cliptta_demo.page.session.state import Recipe, Session
 
 Data = dict[str, Any]
@@ -70,7 +70,7 @@ class Lowest(Question):
             about = {"method": METHODS[first].label, "share": ends[first]}
             brief = say("{method}, at {share:.1%}", **about)
             return {"words": say("{method} ends lowest, at {share:.1%}.", **about), "brief": brief, "right": tied}
-        named = say(" and ").join(f"{METHODS[name].label} ({ends[name]:.1%})" for name in tied)
+        named = say(" and ").join(f"{METHODS[name].label} ({localised(f'{ends[name]:.1%}')})" for name in tied)
         words = say("{methods} are too close to tell apart on so few images.", methods=named)
         return {"words": words, "brief": say(" and ").join(METHODS[name].label for name in tied), "right": tied}
 
@@ -92,7 +92,7 @@ class Ends(Question):
         label = METHODS[self.method].label
         words = say("{method} ends at {share:.1%} (noise ± {margin:.1f}).", method=label, share=end, margin=margin)
         truth = {"truth": round(100 * end, 1), "margin": round(max(margin, 1.0), 1)}
-        return {"words": words, "brief": f"{end:.1%}", **truth}
+        return {"words": words, "brief": localised(f"{end:.1%}"), **truth}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Swallows(Question):
         right = [display_name(names[index]) for index in np.flatnonzero(counts == most)]
         named = say(" and ").join(f"“{name}”" for name in right)
         about = {"method": METHODS[self.method].label, "share": most / max(count, 1), "classes": named}
-        brief = f"{named}, {about['share']:.0%}"
+        brief = f"{named}, {localised(format(about['share'], '.0%'))}"
         words = say("{method} calls {share:.0%} of all {count} images {classes}.", count=count, **about)
         return {"words": words, "brief": brief, "right": right}
 
@@ -215,8 +215,8 @@ def _placed(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
 
 def _beside(end: float, start: float) -> str:
     """How far from zero-shot's, in a clause."""
-    points = f"{abs(100 * (end - start)):.1f}"
-    if points == "0.0":
+    points = localised(f"{abs(100 * (end - start)):.1f}")
+    if points == localised("0.0"):
         return say("the same as zero-shot's {share:.1%}", share=start)
     above, below = (
         Text("{points} points above zero-shot's {share:.1%}"),

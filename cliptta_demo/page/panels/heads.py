@@ -14,7 +14,7 @@ from cliptta_demo.backend.models.offered import label_of
 from cliptta_demo.backend.run.arithmetic import duration
 from cliptta_demo.backend.run.snapshot import LiveStep
 from cliptta_demo.backend.settings import corruption_name
-from cliptta_demo.languages import say, say_count
+from cliptta_demo.languages import localised, say, say_count
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.panels.form_line import shift_words
@@ -130,7 +130,7 @@ def spoken(session: Session | None, phase: str) -> str:
     else:
         where = say("Paused after {done} of {batches} batches.", **done)
     known = {name: method.accuracy for name, method in snapshot.methods.items() if method.accuracy is not None}
-    found = [f"{METHODS[name].label} {accuracy:.1%}" for name, accuracy in known.items()]
+    found = [f"{METHODS[name].label} {localised(f'{accuracy:.1%}')}" for name, accuracy in known.items()]
     unknown = say("The images have no labels, so there is no accuracy.")
     return f"{where} {say('Accuracy: {accuracies}.', accuracies=', '.join(found)) if found else unknown}"
 

@@ -7,7 +7,7 @@ import gradio as gr
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.run.summary import collapsed, summarise
-from cliptta_demo.languages import Text
+from cliptta_demo.languages import Text, localised, within
 from cliptta_demo.page.form.fields import fields
 from cliptta_demo.page.form.links import to_query
 from cliptta_demo.page.lessons.lesson import Change, Claim, numbers_of
@@ -127,12 +127,12 @@ def _verdict(change: Change, session: Session, before: PastRun | None) -> dict[s
     way = "stays" if abs(gain) <= margin else "falls" if gain < 0 else "climbs"
     label, other = (METHODS[name].label for name in (change.of, change.against))
     usual = {"falls": FALLS, "stays": STAYS, "climbs": CLIMBS}[way].format(method=label)
-    about = {"points": f"{abs(100 * gain):.1f}", "margin": f"{100 * margin:.1f}"}
-    about["other"] = other.lower() if change.against == REFERENCE else other
+    about = {"points": localised(f"{abs(100 * gain):.1f}"), "margin": localised(f"{100 * margin:.1f}")}
+    about["other"] = within(other) if change.against == REFERENCE else other
     numbers = (BELOW if gain < 0 else ABOVE).format(**about)
     found = before.methods.get(change.of) if before is not None else None
     now = session.snapshot.methods[change.of].accuracy
     known = found is not None and found.end is not None and now is not None
-    more = f"{label} {found.end:.1%} → {now:.1%}" if known else ""
+    more = f"{label} {localised(f'{found.end:.1%} → {now:.1%}')}" if known else ""
     said = getattr(change, way) or f"{usual}."
     return {"words": f"{said} {numbers[:1].upper()}{numbers[1:]}.", "more": more}

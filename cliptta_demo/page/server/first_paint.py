@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cliptta_demo.languages import Text, language, say
+from cliptta_demo.languages import Text, language, localised, say
 from cliptta_demo.one_file import in_script
 from cliptta_demo.page.form.reading import opening
 from cliptta_demo.page.framework.gradio_parts import Page
@@ -142,7 +142,9 @@ def _first(parts: Mapping[str, str]) -> str:
         page += f'<div id="small-line">{parts["progress"]}</div></div>'
         page += f'<div id="watch">{words}<div id="middle">{"".join(figures)}</div>{answers}</div>'
         data = {name: json.loads(parts[name]) for name in ("gallery", "accuracy", "strip", "entropy")}
-        ends = [f"{own['label']} {own['last']:.1%}" for own in data["accuracy"].get("methods", ())]
+        ends = [
+            f"{own['label']} {localised(format(own['last'], '.1%'))}" for own in data["accuracy"].get("methods", ())
+        ]
         page += f"<noscript><p>{', '.join(ends)}</p></noscript>"
         page += f'<script type="application/json">{in_script(data)}</script><script>{DRAW}</script>'
     spoken = language()
