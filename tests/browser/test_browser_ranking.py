@@ -57,5 +57,6 @@ def test_methods_are_ranked_sorted_filtered_and_run(visit):
     page.wait_for_selector("#message .note")
     assert "This link's experiment is in the form" in page.inner_text("#message")
     assert page.input_value("#dataset input") == "CIFAR-10"
+    page.wait_for_selector("#methods .chip:has-text('STAMP')")
     assert page.locator("#methods .chip:not(.more)").all_inner_texts() == ["Zero-shot", "STAMP"]
     assert "schedule=continual" in page.url
