@@ -51,7 +51,7 @@ def run_gallery(arguments: argparse.Namespace) -> None:
     streams = streams.sort_values(["table", "method"], key=lambda names: names.map(place), kind="stable")
     page = ranking.ranking_page(streams)
     print(page)
-    if not ranking.ranking(ranking.group_of(streams, "corruptions")).empty:
+    if len(ranking.compared(ranking.ranking(ranking.group_of(streams, "corruptions")))) > 1:
         print(ranking.readme(streams))
     if record:
         streams.to_csv(record / STREAMS_FILE, index=False, lineterminator="\n")
