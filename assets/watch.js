@@ -205,13 +205,20 @@ kinds.answers = function (body) {
   const at = [...body.querySelectorAll(".row")].findIndex((row) => row.matches(".lit"));
   const picture = make("div.rows", { style: `max-height:${answersHigh(body)}px`, tabIndex: 0, role: "group", ariaLabel: say("Classes: ↑ ↓ light the images of one") }, svg);
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
+  const over = framed() ? body.scrollHeight - body.clientHeight : 0;
+  if (over > 0 && !body.over) { // the words below take more than a line
+    body.over = over;
+    kinds.answers(body);
+    return void (body.over = 0);
+  }
   lightable(picture);
   if (held) picture.focus({ preventScroll: true });
   if (at >= 0) picture.lit(at);
 };
 
 /** Pixels that the rows may take: fewer in a low window. */
-const answersHigh = (body) => (document.documentElement.matches(".embed") || document.body.matches(".in-lesson") ? body.clientHeight - 88 * cliptta.type : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
+const framed = () => document.documentElement.matches(".embed") || document.body.matches(".in-lesson");
+const answersHigh = (body) => (framed() ? body.clientHeight - 88 * cliptta.type - (body.over || 0) : matchMedia(document.documentElement.matches(".large") ? "(max-height: 899px)" : "(max-height: 739px)").matches ? 312 : matchMedia("(min-width: 1680px) and (min-height: 900px)").matches ? 480 : 396);
 
 /** How many classes a method answers; the one it answers most often, and how often. */
 function crowd(data, own) {

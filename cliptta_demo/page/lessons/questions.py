@@ -110,7 +110,7 @@ class Swallows(Question):
         """The class, with its share of all predictions so far, as the panel has it."""
         counts = session.state.tallies[self.method].histogram
         names, most, count = session.recipe.class_names, int(counts.max()), int(counts.sum())
-        right = [display_name(names[index]) for index in np.flatnonzero(counts == most)]
+        right = [say(display_name(names[index])) for index in np.flatnonzero(counts == most)]
         named = say(" and ").join(f"“{name}”" for name in right)
         about = {"method": METHODS[self.method].label, "share": most / max(count, 1), "classes": named}
         brief = f"{named}, {localised(format(about['share'], '.0%'))}"
