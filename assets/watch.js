@@ -85,7 +85,7 @@ kinds.words = function (body) {
   const focused = body.querySelector(".tile:focus")?.dataset.index;
   body.style.minHeight = count ? "" : `${body.offsetHeight}px`; // a run that begins moves nothing
   body.replaceChildren(grid);
-  if (focused) body.querySelector(`[data-index="${focused}"]`)?.focus({ preventScroll: true });
+  if (focused) focusOn(body.querySelector(`[data-index="${focused}"]`));
   const shown = (body.shown = [...grid.children].filter((child) => child.offsetParent).length || Math.min(WORDS, count));
   const header = body.closest(".panel").querySelector("header");
   if (!header.querySelector(".stepper")) header.append(pager(body));
@@ -196,7 +196,7 @@ kinds.answers = function (body) {
     const onclick = () => {
       body.whole = !body.whole;
       kinds.answers(body);
-      body.querySelector(".toggle").focus({ preventScroll: true });
+      focusOn(body.querySelector(".toggle"));
     };
     guess.push(make("button.toggle", { onclick, "aria-expanded": Boolean(body.whole) }, label));
   }
@@ -206,7 +206,7 @@ kinds.answers = function (body) {
   const picture = make("div.rows", { style: `max-height:${answersHigh(body)}px`, tabIndex: 0, role: "group", ariaLabel: say("Classes: ↑ ↓ light the images of one") }, svg);
   body.replaceChildren(heads, picture, make("p.hint", about, ...guess.flatMap((part) => [" ", part])));
   lightable(picture);
-  if (held) picture.focus({ preventScroll: true });
+  if (held) focusOn(picture);
   if (at >= 0) picture.lit(at);
 };
 
