@@ -65,7 +65,7 @@ function bar(row, label, at) {
     make(label.startsWith("+") ? "span.more" : "span", label),
     own ? tinted(own.mark, make("span.own", who(own))) : "",
     make("div", make("i.bar", span(Math.min(0, gain), Math.max(0, gain))), make("i.whisker", span(gain - margin, gain + margin))),
-    make("small", make("b", `${gain < 0 ? "−" : "+"}${fixed(Math.abs(gain), 1)}`), ` ±${fixed(margin, 1)}${row.like && !(row.contrastive && row.memory) ? " ≈" : ""}`),
+    make("small", make("b", signed(gain)), ` ±${fixed(margin, 1)}${row.like && !(row.contrastive && row.memory) ? " ≈" : ""}`),
   );
   return own ? tinted(own.mark, place) : place;
 }

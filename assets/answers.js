@@ -2,24 +2,11 @@
 const KEPT = "cliptta-answers"; // in the browser's storage
 const MOST = 500;
 const COLUMNS = ["when", "lesson", "question", "guess", "right", "truth"];
-let kept = read();
-
-function read() {
-  try {
-    const found = JSON.parse(localStorage.getItem(KEPT) || "[]");
-    return Array.isArray(found) ? found : [];
-  } catch (error) {
-    return []; // a frame may keep nothing
-  }
-}
+let kept = recalled(KEPT);
 
 function keep(answers) {
   kept = answers.slice(-MOST);
-  try {
-    localStorage.setItem(KEPT, JSON.stringify(kept));
-  } catch (error) {
-    // they last as long as the page, then
-  }
+  keepList(KEPT, kept);
 }
 
 const harmless = (text) => (/^\s*[=+\-@\t\r＝＋－＠]/.test(text) ? `'${text}` : text); // a spreadsheet would run it

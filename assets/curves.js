@@ -141,9 +141,8 @@ function agreement(data) {
 /** The lead over zero-shot in points, ± two standard errors. */
 function gained({ beside }) {
   if (!beside || !(beside.fixed + beside.broken)) return "";
-  const { seen, fixed: better, broken } = beside;
-  const points = (100 * (better - broken)) / seen;
-  return `${points < 0 ? "−" : "+"}${fixed(Math.abs(points), 1)}\n± ${fixed((200 * Math.sqrt(better + broken)) / seen, 1)}`;
+  const [points, noise] = leadOf(beside);
+  return `${signed(points)}\n± ${fixed(noise, 1)}`;
 }
 
 /** What the faint dots are, at the highest whose words lie over no line and no other dot; changes have their names there. */

@@ -1,5 +1,5 @@
 // Explore: pictures, each with a finding, whose titles enlarge them; what is pointed at is lit in all of them.
-const grid = () => document.querySelector("#explore");
+const grid = () => find("#explore");
 const pictures = []; // their names
 let gain = {};
 let agrees = () => 0; // a method's share of zero-shot's answers
@@ -24,7 +24,7 @@ function enlarge(panel) {
 }
 document.addEventListener("keydown", ({ key, defaultPrevented }) => {
   if (key !== "Escape" || defaultPrevented || !grid()?.matches(".one") || document.body.dataset.depth !== "explore") return;
-  if (!document.querySelector(":popover-open, dialog[open], .settings-open, .embed")) enlarge(null);
+  if (!find(":popover-open, dialog[open], .settings-open, .embed")) enlarge(null);
 });
 
 /** Gives a panel's title its button, once, and its finding a place. */
@@ -87,12 +87,11 @@ kinds.headline = function (body) {
     if (!best) return [zero ? say("Zero-shot alone gains nothing: add a method.") : say("What does each method gain, and what does it cost?")];
     const { beside } = best;
     if (!beside) return told(say("{method} keeps {share} of zero-shot's answers, at {times} times the time of {other}."), { ...about, share: percent(agrees(best.method)) });
-    const points = (100 * (beside.fixed - beside.broken)) / beside.seen;
-    const noise = (200 * Math.sqrt(beside.fixed + beside.broken)) / beside.seen;
+    const [points, noise] = leadOf(beside);
     Object.assign(about, { points: fixed(Math.abs(points), 1), noise: fixed(noise, 1) });
     if (points > noise) return told(say("{method} gains {points} points, at {times} times the time of {other}."), about);
     if (points < -noise) return told(say("Every method loses; {method} loses least, {points} points."), about);
-    return told(say("No method gains more than chance: {method} {points} ± {noise} points."), { ...about, points: `${points < 0 ? "−" : "+"}${about.points}` });
+    return told(say("No method gains more than chance: {method} {points} ± {noise} points."), { ...about, points: signed(points) });
   };
   body.replaceChildren(...words());
 };

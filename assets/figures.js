@@ -200,7 +200,7 @@ pictured("drift", ({ methods = [] }) => {
   return told(most[0] < 1.15 * least[0] ? say("{method} and {other} move about as far.") : say("{method} moves {times} times as far as {other}."), about);
 });
 pictured("sweep", ({ points, methods, run }) => {
-  const shown = document.querySelector(".run-line")?.dataset.link ?? run;
+  const shown = find(".run-line")?.dataset.link ?? run;
   if (!points?.length) return "";
   if (shown !== run) return say("Swept with other settings than this run has.");
   const [zero, ...others] = methods;
@@ -210,4 +210,4 @@ pictured("sweep", ({ points, methods, run }) => {
   const last = rest.length ? told(say(", {method} {count}"), { method: named(rest.at(-1)[1]), count: rest.at(-1)[0] }) : [];
   return [...told(say("Above {other}: {method} {count} of {all}"), { other: named(zero, true), method: named(best[1]), count: best[0], all: points.length }), ...last, "."];
 });
-arrivals.sweep = ({ points, values }) => document.querySelector("#sweep-panel")?.classList.toggle("is-swept", points?.length > 0 && points.length === values.length);
+arrivals.sweep = ({ points, values }) => find("#sweep-panel")?.classList.toggle("is-swept", points?.length > 0 && points.length === values.length);

@@ -36,7 +36,7 @@ function hand(facet, { ask, value }, at, margin) {
   place.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     place.setPointerCapture(event.pointerId);
-    place.focus({ preventScroll: true });
+    focusOn(place);
     drag(event);
   });
   place.addEventListener("pointermove", (event) => place.hasPointerCapture(event.pointerId) && drag(event));
@@ -77,11 +77,11 @@ cliptta.atRest = function (facet, { facets: [{ id, layout }], legend }) {
   if (now) {
     const place = hand(facet, now, (value) => plot.offsetTop + margin.t + inside * (1 - value / yaxis.range[1]), margin);
     facet.append(place);
-    if (focused) place.focus({ preventScroll: true });
+    if (focused) focusOn(place);
   } else {
     const place = names(legend, margin);
     facet.append(place);
-    if (held) place.querySelector(`[data-method="${held}"]`)?.focus({ preventScroll: true });
+    if (held) focusOn(place.querySelector(`[data-method="${held}"]`));
   }
 };
 

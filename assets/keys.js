@@ -24,12 +24,12 @@ window.addEventListener(
 document.addEventListener("click", (event) => {
   if (!event.target.matches?.(".skip")) return;
   event.preventDefault();
-  document.querySelector("#run").focus();
+  find("#run").focus();
 });
 
 // Run is disabled while it works, and Pause while nothing does: the focus goes to whichever can be pressed.
 let held = null; // the button of the two that has the focus, or had it until it was disabled
-const pair = () => [document.querySelector("#run"), document.querySelector("#pause")];
+const pair = () => [find("#run"), find("#pause")];
 document.addEventListener("focusin", (event) => {
   held = pair().includes(event.target) ? event.target : null;
 });
@@ -38,12 +38,12 @@ document.addEventListener("pointerdown", (event) => {
 });
 new MutationObserver(() => {
   if (!held?.disabled) return;
-  pair().find((button) => !button.disabled)?.focus({ preventScroll: true });
+  focusOn(pair().find((button) => !button.disabled));
 }).observe(document, { subtree: true, attributes: true, attributeFilter: ["disabled"] });
 
 /** Leads to a field, in the drawer perhaps. */
 cliptta.lead = function (place) {
-  const field = document.querySelector(place);
+  const field = find(place);
   if (!field) return;
   if (field.closest("#sidebar")) cliptta.showSettings(true);
   field.scrollIntoView({ block: "center" });
@@ -56,7 +56,7 @@ document.addEventListener("click", (event) => cliptta.lead(event.target.closest?
 document.addEventListener("keydown", (event) => {
   const free = event.target === document.body && document.body.dataset.depth === "watch" && !event.ctrlKey && !event.metaKey && !event.altKey;
   if (!free || ![" ", "ArrowRight"].includes(event.key)) return;
-  const button = event.key === " " ? pair().find((one) => !one.disabled) : document.querySelector("#step:enabled");
+  const button = event.key === " " ? pair().find((one) => !one.disabled) : find("#step:enabled");
   if (!button) return;
   event.preventDefault(); // nothing scrolls
   button.click();

@@ -24,7 +24,7 @@ cliptta.menu = function (button, floating, opened = () => {}) {
   floating.addEventListener("toggle", ({ newState }) => {
     button.ariaExpanded = newState === "open";
     if (newState !== "open") {
-      if (document.activeElement === document.body) button.focus({ preventScroll: true });
+      if (document.activeElement === document.body) focusOn(button);
       return;
     }
     const { left, right, bottom } = button.getBoundingClientRect();

@@ -60,7 +60,7 @@ cliptta.languages = function (element, trigger) {
     cliptta.speakIn(after);
     exchange(before, after);
     cliptta.drawAnew();
-    const running = () => document.querySelector("#run:disabled"); // a run goes on in the words it began with
+    const running = () => find("#run:disabled"); // a run goes on in the words it began with
     const atItsEnd = () => (running() ? setTimeout(atItsEnd, 500) : (exchange(before, after), trigger("click")));
     trigger("click");
     if (running()) atItsEnd();

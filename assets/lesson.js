@@ -30,8 +30,8 @@ let trying = null; // the try whose run is on show
 let place = null; // the column's element
 
 const asks = () => (data ? data.steps.filter((one) => one.kind === "ask") : []);
-const running = () => document.querySelector("#run")?.disabled;
-const press = (id) => document.querySelector(id)?.click();
+const running = () => find("#run")?.disabled;
+const press = (id) => find(id)?.click();
 
 /** A guess in words. */
 function said(ask) {
@@ -68,17 +68,12 @@ function record() {
 
 // ---- what is done
 
-let done = new Set(); // also where the browser keeps nothing
-try {
-  done = new Set(JSON.parse(localStorage.getItem(DONE) || "[]"));
-} catch (error) {}
+const done = new Set(recalled(DONE));
 
 function tick() {
   if (done.has(data.key) || data.steps[step + 1] || (data.run && !outcome)) return;
   done.add(data.key);
-  try {
-    localStorage.setItem(DONE, JSON.stringify([...done]));
-  } catch (error) {}
+  keepList(DONE, [...done]);
 }
 
 /** Whether a lesson is done, for the menu (top.js). */
@@ -101,7 +96,7 @@ cliptta.previews = () => Boolean(data) && trying === null;
 
 /** The guesses about what is shown: the lesson's own run, or nothing yet. */
 cliptta.guesses = function () {
-  const shown = document.querySelector(".run-line")?.dataset.link ?? data?.run;
+  const shown = find(".run-line")?.dataset.link ?? data?.run;
   const known = data && shown === data.run && trying === null ? asks().filter((ask) => guesses[ask.id] !== undefined) : [];
   return known.map((ask) => ({ ask, value: guesses[ask.id], words: said(ask) }));
 };
@@ -261,7 +256,7 @@ function draw() {
   const line = [data.title, list.querySelector(".now div").innerText].join(". ");
   const told = place.querySelector(".say");
   if (told.textContent !== line) told.textContent = line; // what is said already is not said again
-  if (key) (place.querySelector(`[data-key="${key}"]:enabled`) ?? place).focus({ preventScroll: true });
+  if (key) focusOn(place.querySelector(`[data-key="${key}"]:enabled`) ?? place);
 }
 
 function arrive(value) {
@@ -281,7 +276,7 @@ function arrive(value) {
   if (data) look();
   else lightUp("");
   if (!came) cliptta.overlay();
-  if (opened && document.querySelector("#lessons-open")?.dataset.used) place.focus({ preventScroll: true });
+  if (opened && find("#lessons-open")?.dataset.used) focusOn(place);
 }
 
 /** Called once for the column's element. */

@@ -10,7 +10,7 @@ function showLink(query, others) {
   address.search = new URLSearchParams([...kept, ...new URLSearchParams(query)]).toString();
   window.history.replaceState(null, "", address);
   address.search = query; // the friend keeps their own theme
-  const note = document.querySelector("#link-note .link-note");
+  const note = find("#link-note .link-note");
   const field = note.querySelector("input");
   const all = [...(others ?? []), location.hostname].map((host) => Object.assign(new URL(address), { hostname: host }));
   field.value = all[0].href;
@@ -37,22 +37,16 @@ cliptta.copyLink = async function (told) {
 // A run is its server's. When another one has come in its place Gradio opens the page anew, which then asks for the run
 // that it showed: this tab keeps which one that was, and whose.
 const SHOWN = "cliptta-run";
-const server = () => document.querySelector("meta[name=cliptta-server]")?.content;
+const server = () => find("meta[name=cliptta-server]")?.content;
 window.addEventListener("pagehide", () => {
-  const line = document.querySelector("#lead:not(:has(.example)) .run-line");
-  try {
-    sessionStorage.setItem(SHOWN, JSON.stringify(line ? [server(), location.href, `?${line.dataset.link}`] : []));
-  } catch (error) {} // a frame may have no storage
+  const line = find("#lead:not(:has(.example)) .run-line");
+  keepList(SHOWN, line ? [server(), location.href, `?${line.dataset.link}`] : [], "sessionStorage");
 });
 
 /** The query of the run that this tab has lost with its server; empty where there is none. */
 const lostRun = (cliptta.lostRun = function () {
-  try {
-    const [whose, address, query] = JSON.parse(sessionStorage.getItem(SHOWN) || "[]");
-    return address === location.href && whose !== server() ? query : "";
-  } catch (error) {
-    return "";
-  }
+  const [whose, address, query] = recalled(SHOWN, "sessionStorage");
+  return address === location.href && whose !== server() ? query : "";
 });
 
 // An address, or a lost run, fills the form. Whoever presses before it has means what that says: the press waits for it.

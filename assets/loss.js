@@ -16,9 +16,9 @@ cliptta.instead = function (body, label, show) {
   const header = body.closest(".panel").querySelector("header");
   if (!header || header.querySelector("button")) return;
   const onclick = () => {
-    const why = document.querySelector("#why");
+    const why = find("#why");
     why.classList.toggle("numbers", show);
-    why.querySelector(show ? "#story header button" : "#matrix header button").focus({ preventScroll: true });
+    focusOn(why.querySelector(show ? "#story header button" : "#matrix header button"));
   };
   header.append(make("button.toggle", { onclick }, label));
 };

@@ -33,6 +33,10 @@ function fixed(value, digits) {
 const FEW = 20; // images: a share of fewer is told as a number of them
 const percent = (share, digits = 0) => `${fixed(100 * share, digits)}${language.percent}`;
 
+const signed = (value) => `${value < 0 ? "−" : "+"}${fixed(Math.abs(value), 1)}`;
+/** A method's lead over zero-shot in points, and two standard errors of that, from what it fixed and broke. */
+const leadOf = ({ seen, fixed: better, broken }) => [100 * (better - broken), 200 * Math.sqrt(better + broken)].map((sum) => sum / seen);
+
 const capital = (words) => `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 
 /** What there is to tell of each method, behind its name. */
@@ -81,8 +85,27 @@ function told(text, parts) {
   return text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? parts[piece] : piece));
 }
 
+const find = (selector) => document.querySelector(selector);
+/** Gives an element the focus, if there is one; nothing scrolls. */
+const focusOn = (element) => element?.focus({ preventScroll: true });
+
 /** The element that holds the page: the one thing of Gradio's own that the scripts look for. */
-const root = () => document.querySelector(".gradio-container") || document.body;
+const root = () => find(".gradio-container") || document.body;
+
+/** A list that the browser keeps under a name, and what keeps one; in a frame it may keep nothing. */
+function recalled(name, keeper = "localStorage") {
+  try {
+    const found = JSON.parse(window[keeper].getItem(name));
+    return Array.isArray(found) ? found : [];
+  } catch (error) {
+    return [];
+  }
+}
+function keepList(name, list, keeper = "localStorage") {
+  try {
+    window[keeper].setItem(name, JSON.stringify(list));
+  } catch (error) {} // it lasts as long as the page, then
+}
 
 /** The value of the style sheet's variable `--name` (`--m-name` for a method's colour) under the present theme. */
 function colour(name) {
@@ -230,7 +253,7 @@ function mount(kind, element, props, watch) {
   let near = true;
   let later;
   // Several updates within a frame are one drawing; a page in the background waits until it is seen.
-  const unseen = () => element.closest(".depth")?.checkVisibility?.() === false;
+  const unseen = () => depth?.checkVisibility?.() === false;
   const schedule = () => {
     if (waiting) return;
     waiting = true;

@@ -18,7 +18,7 @@ cliptta.picker = function (element, props, watch, trigger, server) {
     const box = looked ?? boxes.find((other) => !other.disabled);
     looked = null;
     box?.closest(".method").scrollIntoView({ block: "nearest" });
-    box?.focus({ preventScroll: true });
+    focusOn(box);
   });
 
   function chip(box, mark, named) {

@@ -17,8 +17,8 @@ const WORDS = ["label", "family"];
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 /** Standard error of their mean. */
 const error = (values) => Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) / (values.length - 1));
-const points = (value, plus = "+") => `${value < 0 ? "−" : plus}${fixed(Math.abs(value), 1)}`;
-const spread = (own) => (own ? `${points(own[0])} ± ${fixed(2 * own[1], 1)}` : "–");
+const points = (value) => `${value < 0 ? "−" : ""}${fixed(Math.abs(value), 1)}`;
+const spread = (own) => (own ? `${signed(own[0])} ± ${fixed(2 * own[1], 1)}` : "–");
 const onShow = () => cliptta.batches.newest()?.methods ?? {}; // methods of the run
 const markOf = (method) => onShow()[method]?.mark;
 
@@ -35,7 +35,7 @@ function lead(lines, t) {
   if (!second) return "";
   const apart = first.gains.map((gain, seed) => gain - second.gains[seed]);
   const [middle, margin] = [mean(apart), t * error(apart)];
-  const told = { first: first.label, second: second.label, points: points(middle, ""), low: points(middle - margin, ""), high: points(middle + margin, "") };
+  const told = { first: first.label, second: second.label, points: points(middle), low: points(middle - margin), high: points(middle + margin) };
   if (middle > margin) return say("{first} leads {second} by {points} points (95 %: {low} to {high}).", told);
   return say("{first} leads {second} by {points} points, which may be chance (95 %: {low} to {high}).", told);
 }
@@ -82,7 +82,7 @@ function rank(body, about, { t, parts }) {
   const [low, high] = [Math.min(0, ...edges) - 0.5, Math.max(0, ...edges) + 0.5];
   const place = (value) => (100 * (value - low)) / (high - low);
   const ticks = [];
-  for (let tick = 5 * Math.ceil(low / 5); tick <= high; tick += 5) ticks.push(make("span", { style: `left:${place(tick)}%` }, tick ? points(tick).replace(".0", "") : "0"));
+  for (let tick = 5 * Math.ceil(low / 5); tick <= high; tick += 5) ticks.push(make("span", { style: `left:${place(tick)}%` }, tick ? signed(tick).replace(".0", "") : "0"));
 
   const key = (own) => [own[state.column] ?? -Infinity].flat()[0];
   const sorted = [...lines].sort((one, other) => state.way * ((key(one) > key(other)) - (key(one) < key(other))));
@@ -113,7 +113,7 @@ function rank(body, about, { t, parts }) {
   const held = places().indexOf(document.activeElement);
   const axis = make("tfoot", { ariaHidden: "true" }, make("tr", make("td"), make("td.family"), make("td.interval", ticks)));
   body.replaceChildren(choices, table(say("All methods, ranked"), make("thead", make("tr", heads)), make("tbody", rows.map(([line]) => line)), axis), make("p.footnote", note, " ", few));
-  places()[held]?.focus({ preventScroll: true });
+  focusOn(places()[held]);
   body.style.setProperty("--zero", `${place(0)}%`);
   retitle(body, [say("{count} methods, {streams}", { count: all.length, streams: about.streams[part.stream] }), lead(lines, t)]);
   body.closest(".panel").querySelector(".finding").textContent = say("Gain in points, ± 2 SE; {count} of the {all}.", { count: some.length, all: all.length });

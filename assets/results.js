@@ -89,11 +89,11 @@ function few(body) {
 
 /** The menu of exports, and the button that enlarges, once they are there. */
 function connect() {
-  const [button, menu, all] = ["#export", "#exports", "#show-table"].map((id) => document.querySelector(id));
+  const [button, menu, all] = ["#export", "#exports", "#show-table"].map((id) => find(id));
   if (!button || !menu || menu.popover) return;
   cliptta.menu(button, menu);
   menu.addEventListener("click", (event) => event.target.closest("button") && menu.hidePopover());
-  all.addEventListener("click", () => document.querySelector("#results .title[aria-expanded=false]")?.click());
+  all.addEventListener("click", () => find("#results .title[aria-expanded=false]")?.click());
 }
 
 kinds.results = function (body, data) {
@@ -101,7 +101,7 @@ kinds.results = function (body, data) {
   const state = (body.state = body.state || { column: null, way: 1 });
   const small = body.closest("#explore > :not(.is-large)");
   if (small) return few(body);
-  if (!data.columns && !state.asked) document.querySelector("#show-table")?.click();
+  if (!data.columns && !state.asked) find("#show-table")?.click();
   state.asked = true;
   if (!data.columns) {
     body.replaceChildren(...(data.words ? [make("p.footnote", data.words)] : []));
@@ -114,7 +114,7 @@ kinds.results = function (body, data) {
     const at = body.querySelector(".scroll")?.scrollLeft || 0;
     kinds.results(body, data);
     body.querySelector(".scroll").scrollLeft = at;
-    body.querySelectorAll("thead button")[index].focus({ preventScroll: true });
+    focusOn(body.querySelectorAll("thead button")[index]);
   };
   const of = (method) => data.columns.filter((column) => column.method === method).length;
   const groups = make("tr.groups", make("th", { colSpan: of(""), scope: "colgroup" }));

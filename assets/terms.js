@@ -20,7 +20,7 @@ function readGlossary() {
 /** Marks each word once in the texts of a place, and once in a panel. */
 function mark(place) {
   const around = place.closest(".panel") || place;
-  const seen = new Set([...around.querySelectorAll(".term")].map((term) => document.querySelector(term.getAttribute("href"))));
+  const seen = new Set([...around.querySelectorAll(".term")].map((term) => find(term.getAttribute("href"))));
   const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walker.nextNode()) if (!walker.currentNode.parentElement.closest("a, button")) texts.push(walker.currentNode);
@@ -61,7 +61,7 @@ let shown = null; // the word whose sentence is shown
 let timer = 0;
 
 function show(term) {
-  const entry = document.querySelector(term.getAttribute("href"));
+  const entry = find(term.getAttribute("href"));
   if (!bubble.isConnected) root().append(bubble);
   const all = make("a", { href: "#glossary", onclick: toGlossary }, say("All words"));
   bubble.replaceChildren(make("b", entry.children[0].textContent), make("p", entry.children[1].textContent), all);
@@ -79,11 +79,11 @@ function show(term) {
 function toGlossary(event) {
   event.preventDefault();
   bubble.hidePopover();
-  const glossary = document.querySelector("#glossary details");
+  const glossary = find("#glossary details");
   cliptta.showSettings(true);
   glossary.open = true;
   glossary.scrollIntoView({ block: "center" });
-  glossary.querySelector("summary").focus({ preventScroll: true });
+  focusOn(glossary.querySelector("summary"));
 }
 
 bubble.addEventListener("toggle", (event) => {

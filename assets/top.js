@@ -19,9 +19,9 @@ cliptta.depths = function (element) {
   const tabs = [...element.querySelectorAll("[role=tab]")];
   const open = (tab) => {
     cliptta.show(tab.getAttribute("aria-controls"));
-    tab.focus({ preventScroll: true });
+    focusOn(tab);
   };
-  element.querySelector("[role=tablist]").addEventListener("click", (event) => event.target.closest("[role=tab]") && open(event.target.closest("[role=tab]")));
+  for (const tab of tabs) tab.addEventListener("click", () => open(tab));
   element.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || !tabs.includes(event.target)) return;
@@ -35,7 +35,7 @@ cliptta.depths = function (element) {
 
 /** The menu of lessons, once both its button, in the top (not in what is painted first), and what it opens are there. */
 cliptta.lessons = function () {
-  const [button, menu] = ["#lessons-open", "#lessons"].map((place) => document.querySelector(`gradio-app ${place}`));
+  const [button, menu] = ["#lessons-open", "#lessons"].map((place) => find(`gradio-app ${place}`));
   if (!button || !menu || menu.popover) return;
   cliptta.menu(button, menu, () => {
     for (const one of menu.querySelectorAll("button")) one.toggleAttribute("data-done", cliptta.isDone(one.id.replace("lesson-", "")));
@@ -48,6 +48,15 @@ cliptta.lessons = function () {
   });
 };
 
+/** Escape folds the knobs, unless it closes a list or a menu of theirs. */
+function foldedByEscape(knobs, name, fold, button) {
+  knobs.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape" || !knobs.matches(name) || knobs.querySelector(":popover-open, input[aria-expanded=true]")) return;
+    fold(false);
+    button.focus();
+  });
+}
+
 /** On a phone the knobs are a sheet, which Run closes. */
 cliptta.sheet = function (element) {
   const button = element.querySelector("button");
@@ -59,11 +68,7 @@ cliptta.sheet = function (element) {
   };
   button.addEventListener("click", () => fold(!knobs.classList.contains("open")));
   document.addEventListener("click", (event) => event.target.closest?.("#run") && fold(false));
-  knobs.addEventListener("keydown", ({ key }) => {
-    if (key !== "Escape" || !knobs.matches(".open") || knobs.querySelector(":popover-open, input[aria-expanded=true]")) return;
-    fold(false);
-    button.focus();
-  });
+  foldedByEscape(knobs, ".open", fold, button);
   fold(false);
 };
 
@@ -72,20 +77,16 @@ kinds.formLine = function (body, data) {
   const knobs = body.closest("#knobs");
   const fold = (open) => {
     knobs.classList.toggle("unfolded", open);
-    if (open) knobs.querySelector(".thumbs [aria-pressed=true]")?.focus({ preventScroll: true });
+    if (open) focusOn(knobs.querySelector(".thumbs [aria-pressed=true]"));
   };
   if (!body.firstChild) {
     body.append(make("p"), make("button", { onclick: () => fold(true) }, say("change")));
     document.addEventListener("pointerdown", ({ target }) => target.closest("#knobs, .floating, .options") || fold(false));
-    knobs.addEventListener("keydown", ({ key }) => {
-      if (key !== "Escape" || !knobs.matches(".unfolded") || knobs.querySelector(":popover-open, input[aria-expanded=true]")) return;
-      fold(false);
-      body.querySelector("button").focus();
-    });
+    foldedByEscape(knobs, ".unfolded", fold, body.lastChild);
   }
   if (!data.methods) return body.firstChild.replaceChildren(); // the form makes no sense yet
-  const thumb = document.querySelector("#corruption [aria-pressed=true] .thumb")?.cloneNode();
-  thumb?.style.setProperty("--sheet", getComputedStyle(document.querySelector("#corruption .thumbs")).getPropertyValue("--sheet"));
+  const thumb = find("#corruption [aria-pressed=true] .thumb")?.cloneNode();
+  thumb?.style.setProperty("--sheet", getComputedStyle(find("#corruption .thumbs")).getPropertyValue("--sheet"));
   const methods = data.methods.map((method) => make("span.who", who(method)));
   body.firstChild.replaceChildren(...[thumb, make("b", data.shift), ...data.said.map((text) => make("span", text)), ...methods].filter(Boolean));
 };
@@ -115,10 +116,10 @@ let opener = null; // what had the focus, which it gets back
 cliptta.showSettings = function (show = !isOpen(), back = true) {
   if (show && !isOpen()) opener = document.activeElement;
   document.body.classList.toggle("settings-open", show);
-  const button = document.querySelector("#settings");
+  const button = find("#settings");
   button.setAttribute("aria-expanded", show);
-  if (show) document.querySelector("#sidebar .find").focus({ preventScroll: true });
-  else if (back) (opener?.matches("button") && opener.isConnected ? opener : button).focus({ preventScroll: true });
+  if (show) focusOn(find("#sidebar .find"));
+  else if (back) focusOn(opener?.matches("button") && opener.isConnected ? opener : button);
 };
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && isOpen() && !event.target.matches?.("[aria-expanded=true]")) cliptta.showSettings(false);

@@ -85,7 +85,7 @@ kinds.words = function (body) {
   const focused = body.querySelector(".tile:focus")?.dataset.index;
   body.style.minHeight = count ? "" : `${body.offsetHeight}px`; // a run that begins moves nothing
   body.replaceChildren(grid);
-  if (focused) body.querySelector(`[data-index="${focused}"]`)?.focus({ preventScroll: true });
+  if (focused) focusOn(body.querySelector(`[data-index="${focused}"]`));
   const shown = (body.shown = [...grid.children].filter((child) => child.offsetParent).length || Math.min(WORDS, count));
   const header = body.closest(".panel").querySelector("header");
   if (!header.querySelector(".stepper")) header.append(pager(body));
@@ -196,7 +196,7 @@ kinds.answers = function (body) {
     const onclick = () => {
       body.whole = !body.whole;
       kinds.answers(body);
-      body.querySelector(".toggle").focus({ preventScroll: true });
+      focusOn(body.querySelector(".toggle"));
     };
     guess.push(make("button.toggle", { onclick, "aria-expanded": Boolean(body.whole) }, label));
   }
@@ -212,7 +212,7 @@ kinds.answers = function (body) {
     return void (body.over = 0);
   }
   lightable(picture);
-  if (held) picture.focus({ preventScroll: true });
+  if (held) focusOn(picture);
   if (at >= 0) picture.lit(at);
 };
 

@@ -1,7 +1,6 @@
 """The table of what a form holds: of each value its declaration, and how it is parsed, written and said.
 
-Values that are settings of the engine come from their declarations; the others are declared here. Their order is a
-promise to programs: it is that of the API's arguments.
+Their order is a promise to programs: it is that of the API's arguments.
 """
 
 import os
@@ -23,7 +22,7 @@ from cliptta_demo.languages import Says, Text, localised, say, within
 from cliptta_demo.limits import DATASET_VARIABLE, LIMITS, variable
 from cliptta_demo.page.words.defaults import DATASET_DEFAULTS, DEFAULTS, UPLOAD
 
-# Those that a visitor may fetch, as far as their sizes are known; the command line takes the others too.
+# Those that a visitor may fetch: the command line takes the others too.
 PAGE_PRESETS: dict[str, HubDataset] = {
     name: preset for name, preset in PRESETS.items() if 0 < preset.megabytes <= LIMITS.download_megabytes
 }
@@ -76,12 +75,9 @@ def is_typed(dataset: Any) -> bool:
 
 
 def read_dataset(dataset: Any, own: str | None = None) -> str:
-    """The name of a data set, checked; nothing is fetched.
+    """The name of a data set, checked; nothing is fetched. Raises :class:`UserError` for what this page doesn't take.
 
     ``own`` is what the page's owner has set: the only name of the hub's that a page which others can reach takes.
-
-    Raises:
-        UserError: no such choice, a text that is no name on the hub, or one that this page doesn't take.
     """
     dataset = dataset.strip() if isinstance(dataset, str) else dataset
     if not is_typed(dataset):
@@ -163,7 +159,6 @@ class Field(Says):
 
 
 def _settings(*groups: str) -> Iterator[Field]:
-    """The engine's settings that belong to parts of the form."""
     for settings in (DEFAULTS.stream, AdaptationSettings()):
         for name, setting in settings_of(type(settings)).items():
             if setting.has_widget and setting.group in groups:

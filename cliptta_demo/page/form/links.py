@@ -1,11 +1,8 @@
 """Every experiment is a link: settings and seed as the query of the page's address, and back.
 
-Only what differs from the package's experiment is written, and the stream's length, so that links stay short and
-readable: ``?corruption=fog&severity=4&batch_size=24&batches=8&seed=7``. They mean the same on a server that opens with
-another experiment: there, the backbone or data set that it opens with is always written. What is read is checked like
-the form itself.
-
-Pinned runs are queries of their own in it, with accuracy and entropy at the end as numbers:
+What differs from the package's experiment is written, and the stream's length, and on a server that opens with another
+backbone or data set that too: ``?corruption=fog&severity=4&batch_size=24&batches=8&seed=7``. Pinned runs are queries of
+their own in it, with accuracy and entropy at the end as numbers:
 ``?pin1=name%3DFog%26done%3D10%26numbers%3Dzero-shot%3A0.36%3A1.88%26corruption%3Dfog``.
 """
 
@@ -51,11 +48,7 @@ def to_query(recipe: Recipe) -> str:
 
 
 def open_link(query: Mapping[str, str]) -> Recipe:
-    """The run that the query of the page's address asks for.
-
-    Raises:
-        UserError: what is wrong with the link and what is allowed.
-    """
+    """The run that the query of the page's address asks for; raises :class:`UserError` where that is wrong."""
     given = UNSAID | from_query(query)
     if is_hub_choice(given.get("dataset")):  # not the twelve pictures' names
         given.setdefault("class_names", class_text_and_corruption(given["dataset"])[0])
@@ -75,10 +68,7 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unknown_words(query: Mapping[str, str]) -> str:
-    """A sentence that names what an address says and no page would know; empty where there is nothing.
-
-    What Gradio, Spaces and those who count visitors add to addresses is theirs.
-    """
+    """A sentence that names what an address says and nobody would know; empty where there is nothing."""
     known = (*fields(), *PINS, "lesson", "start")
     strange = [name for name in query if name not in known and name not in OTHERS and not name.startswith(("_", "utm"))]
     if not strange:
@@ -99,11 +89,7 @@ def pins_query(past: PastRuns) -> tuple[dict[str, str], list[str]]:
 
 
 def read_pins(query: Mapping[str, str]) -> tuple[PastRun, ...]:
-    """The pinned runs of a link, with the numbers that it says: the page marks them so.
-
-    Raises:
-        UserError: what is wrong with one of them, and what is allowed.
-    """
+    """The pinned runs of a link, with the numbers that it says; raises :class:`UserError` where one is wrong."""
     found = []
     for place in (place for place in PINS if place in query):
         try:

@@ -1,7 +1,6 @@
 """The door: values out of widgets, a link, a lesson or the API become settings, checked; and settings such values.
 
-Every number is checked here and in the settings' own classes, whatever the widget allowed. What isn't said is the
-package's experiment, with the values that the backbone brings.
+What isn't said is the package's experiment, with the values that the backbone brings.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""The private or undocumented parts of Gradio that the page needs, and all that it does with them: nobody else does.
+"""The private or undocumented parts of Gradio that the page needs: nobody else uses them.
 
-:func:`check_gradio` looks for them when the server starts, so that a release of Gradio's that lacks one ends the start
-with a sentence, and not a visitor's run in the middle.
+:func:`check_gradio` looks for them, so that a release that lacks one ends the start and no visitor's run.
 """
 
 import inspect
@@ -96,15 +95,15 @@ def sessions_known(demo: gr.Blocks) -> list[str]:
 
 
 def states_of(demo: gr.Blocks, session: str) -> MutableMapping[int, Any]:
-    """The values of a visitor's ``gr.State``s, to be read and changed; empty where there is no such visitor."""
+    """The values of a visitor's ``gr.State``s, to be read and changed; if there is one."""
     visitor = demo.state_holder.session_data.get(session)
     return visitor.state_data if visitor is not None else {}
 
 
 def forget_session(demo: gr.Blocks, session: str) -> None:
-    """Deletes the values of a visitor's ``gr.State``s, whose ``delete_callback``s are called, and all else of theirs.
+    """Deletes the values of a visitor's ``gr.State``s, by their ``delete_callback``s, and all else of theirs.
 
-    A call that was cancelled while Gradio was tidying up after it would stay in Gradio's list for ever: it goes too.
+    A call that was cancelled while Gradio was tidying up after it would stay in its list for ever: it goes too.
     """
     holder, queue = demo.state_holder, demo._queue
     holder.delete_state(session)
@@ -180,11 +179,9 @@ class Page(gr.Blocks):
         self._config = config
 
     def queue(self, *args: Any, **kwargs: Any) -> gr.Blocks:
-        """As Gradio's, at rest while nobody calls, and without its statistics of calls.
+        """As Gradio's, but looking for calls and progress less often, which took 8 % of a core, and without statistics.
 
-        It looks for calls a thousand times a second, and for progress a hundred times: 8 % of a core, for nothing.
-        One call in the name of a session with broken Unicode made the statistics fail at the end of every later call,
-        before its data were let go.
+        One session's broken Unicode made those fail at the end of every later call, before its data were let go.
         """
         super().queue(*args, **kwargs)
         self._queue.sleep_when_free = self._queue.progress_update_sleep_when_free = LOOK_SECONDS
@@ -192,9 +189,7 @@ class Page(gr.Blocks):
         return self
 
     async def process_api(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Does a call in its visitor's language; whatever goes wrong is a sentence for the caller, and a line without
-        their words in the log.
-        """
+        """Does a call in its visitor's language; what goes wrong is a sentence for them, and a line in the log."""
         request = kwargs.get("request")
         session = getattr(request, "session_hash", None) or ""
         if request is not None and not kwargs.get("iterator"):
@@ -225,10 +220,7 @@ class Page(gr.Blocks):
                 raise gr.Error(words, print_exception=False)
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
-        """Gradio's, of those outputs alone that an update by parts names.
-
-        It would build each of the others anew: some 10 ms of every update of a run, in the one loop of all visitors.
-        """
+        """Gradio's, of those outputs alone that an update by parts names: the others would cost some 10 ms a time."""
         if not (isinstance(predictions, dict) and predictions) or not all(hasattr(part, "_id") for part in predictions):
             return await super().postprocess_data(block_fn, predictions, state)
         named, smaller = {part._id for part in predictions}, copy(block_fn)
@@ -241,7 +233,6 @@ class Page(gr.Blocks):
 
 
 def _words(props: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a component's properties those that may hold words."""
     return {name: value for name, value in props.items() if isinstance(value, str | list) and name not in _NAMES}
 
 

@@ -16,19 +16,8 @@ MAX_BODY = 16 * 2**20  # bytes of any other request; the names of a thousand fil
 # Calls past the queue, files for Gradio, other hosts' files, a copy of a session on disk, who used what how often,
 # Gradio's editor.
 UNUSED = (
-    "/api/",
-    "/custom_component",
-    "/deep_link",
-    "/monitoring",
-    "/process_recording",
-    "/profiling",
-    "/proxy=",
-    "/run-history",
-    "/run/",
-    "/stream/",
-    "/undo-vibe",
-    "/upload",
-    "/vibe",
+    *("/api/", "/custom_component", "/deep_link", "/monitoring", "/process_recording", "/profiling", "/proxy="),
+    *("/run-history", "/run/", "/stream/", "/undo-vibe", "/upload", "/vibe"),
 )
 
 
@@ -41,10 +30,8 @@ class _TooLarge(Exception):
 
 
 class RequestGuard:
-    """ASGI middleware around all of Gradio's own routes and ours.
-
-    Closes what the page doesn't use, bounds what is read, and turns a request that Gradio chokes on into status 400 and
-    a sentence.
+    """ASGI middleware: closes routes that the page doesn't use, bounds what is read, and turns a request that Gradio
+    chokes on into status 400 and a sentence.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,7 +1,6 @@
 """In which language a request is answered: what its address says, the visitor's choice, the server's or the browser's.
 
-The page's own calls say theirs in the header ``Accept-Language`` (assets/stream.js); callers of the API have no such
-header, and get the server's language, unless they send one.
+The page's own calls say theirs in the header ``Accept-Language`` (assets/stream.js).
 """
 
 import os

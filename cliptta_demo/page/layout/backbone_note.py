@@ -31,11 +31,7 @@ NAMED = 6  # words; beyond them a number stands
 
 
 def backbone_note_html(machine: Machine, backbone: object, recipe: Recipe | None, before: str) -> str:
-    """A line on the model, three facts, and, for another one than ``before``, what stays when it comes.
-
-    Args:
-        recipe: of the form, None where that makes no sense yet; before: the backbone of what the page shows.
-    """
+    """A line on the model, three facts, and, for another one than ``before``, the page's, what stays when it comes."""
     try:
         name = check_visitor_backbone(backbone)
     except UserError:
@@ -98,7 +94,7 @@ def _licence(name: str) -> str:
 
 
 def words_offer(machine: Machine, recipe: Recipe | None) -> str:
-    """What to choose where the built-in model lacks words of the form, and its cost; "" otherwise."""
+    """What to choose where the built-in model lacks words of the form, and its cost."""
     if not any(unmet_words(recipe)):
         return ""
     cost = [_fetching(LAPTOPS)]
@@ -108,7 +104,7 @@ def words_offer(machine: Machine, recipe: Recipe | None) -> str:
 
 
 def gpu_advice(backbone: object, device: str) -> str:
-    """What to choose where there is a GPU and the built-in model, made for processors, is chosen; "" otherwise."""
+    """What to choose where there is a GPU and the built-in model, made for processors, is chosen."""
     if device != "cuda" or backbone != TINY:
         return ""
     return say("There is a GPU here: choose {label}, the paper's model", label=label_of(PAPERS))
@@ -126,11 +122,7 @@ def words_note_html(recipe: Recipe | None) -> str:
 
 
 def unmet_words(recipe: Recipe | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The class names known from drawings alone, and those never met.
-
-    None where another model is chosen, every word is known, or there is no run yet. The built-in images are drawings:
-    there it is enough to know those.
-    """
+    """The built-in model's class names known from drawings alone (enough for the built-in images), and never met."""
     if recipe is None or base_of(recipe.backbone) != TINY:
         return (), ()
     drawn, never = split_by_knowledge(recipe.class_names)

@@ -1,7 +1,4 @@
-"""The page: the top, the knobs, the sentence, three depths, and the drawer of all settings.
-
-What its widgets call is in wires and form_events.
-"""
+"""The page: the top, the knobs, the sentence, three depths, and the drawer of all settings."""
 
 from collections.abc import Callable
 from functools import partial
@@ -55,8 +52,7 @@ from cliptta_demo.page.words.texts import (
 def build_demo(load: Callable[[], dict[str, str] | None] | None = None, limits: Limits = LIMITS) -> Page:
     """The whole app. ``load`` gives the stage after a finished run of the package's experiment, to open with.
 
-    Without it, and where the page opens with another experiment, there are sentences in place of plots. Ends the
-    program with a sentence where the installed Gradio does not do.
+    Ends the program with a sentence where the installed Gradio does not do.
     """
     form, recipe, example = opening(), readable(opening()), load() if load else None
     check_gradio()
@@ -117,7 +113,6 @@ def build_demo(load: Callable[[], dict[str, str] | None] | None = None, limits: 
 
 
 def _build_top(backbone: str) -> dict[str, Any]:
-    """Name and tabs; what leads elsewhere; the menu of lessons."""
     parts: dict[str, Any] = {}
     with gr.Row(elem_id="top"):
         scripted("masthead", header(len(LESSONS)), "window.cliptta.depths(element);")
@@ -153,7 +148,6 @@ def _build_buttons() -> dict[str, Any]:
 
 
 def _build_lead(values: dict[str, str]) -> dict[str, Any]:
-    """What leads: the sentence of the batch on show, how far the run is, what there is to say."""
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="lead"):
         scripted("sentence", sentence_html(), mounted("sentence"))
@@ -171,7 +165,6 @@ def _build_lead(values: dict[str, str]) -> dict[str, Any]:
 
 
 def _build_stage(values: dict[str, str], past: PastRuns) -> dict[str, Any]:
-    """The panels of all depths, by the names that :mod:`.runs.handlers` uses."""
     parts: dict[str, Any] = {}
     own = {"past": partial(build_past, past), "results": build_results, "sweep": partial(build_sweep, values)}
 

@@ -72,8 +72,7 @@ def open_lesson(
 
     Args:
         before: what the form is to say when the lesson is left.
-        session: the run shown, which is the last run then, unless it gives the lesson's answer; past: those beside
-            it. None is drawn behind but the opening run, where the lesson compares with that.
+        session: the run shown, which is the last run then, unless it gives the lesson's answer.
     """
     lesson = by_key(key)
     recipe = lesson_recipe(lesson)
@@ -97,7 +96,6 @@ def change_one(key: str, session: Session | None, past: PastRuns, index: int = 0
 
 
 def _fresh(recipe: Recipe, past: PastRuns) -> Update:
-    """A form whose run has yet to begin, and what is shown until then."""
     return {
         "session": None,
         "choice": Choice(recipe),
@@ -145,11 +143,7 @@ def put_form_back(choice: Choice, form: Mapping[str, Any]) -> Update:
 
 
 def open_address(query: Mapping[str, str], past: PastRuns | None = None, lost: bool = False) -> Update:
-    """What a page's address asks for: widgets and parts by name, and a message. Empty when it asks for nothing.
-
-    Args:
-        lost: whether it is that of a run which ended with the server that the page had before.
-    """
+    """What a page's address asks for; ``lost``: whether it is that of a run which ended with the server before."""
     past, update, words = past or PastRuns(), {}, []
     unknown = [sentence] if (sentence := unknown_words(query)) else []
     try:
@@ -224,8 +218,7 @@ def take_uploads(
     """Decodes files as soon as they are there, with those taken before; tells what was taken and what was left out.
 
     Labels become the class names unless the visitor ``typed`` some; the form asks for all images, for frames of
-    a video in their order. Where the form's ``batch_size`` makes hardly a batch of images, another is proposed.
-    Names of the update: "uploads", "files", "upload_note", "propose", and fields that change.
+    a video in their order. Where its ``batch_size`` makes hardly a batch of images, another is proposed.
     """
     given, every = read_news(news)
     added = own_files(store, given)
@@ -259,10 +252,7 @@ def take_uploads(
 def clear_uploads(
     store: UploadStore, session: Session | None, choice: Choice, uploads: Uploads | None, past: PastRuns | None = None
 ) -> Update:
-    """Takes a visitor's images away, and what was made of them: results and adapted models.
-
-    To be asked when no run is at work. Another run is kept, paused.
-    """
+    """Takes a visitor's images away, and what was made of them, when no run is at work. Another run is kept, paused."""
     forget_files(store, uploads.files if uploads is not None else ())
     gone: Update = {"uploads": None, "files": upload_value(None), "upload_note": message_html()}
     own = session is not None and session.recipe.dataset == UPLOAD
@@ -281,10 +271,7 @@ def take_dataset(name: str) -> Update:
 
 
 def take_backbone(name: Any) -> Update:
-    """The values that a backbone brings, and a message where it is none that there is.
-
-    Nothing is loaded: that is for Run, when size and speed have been read.
-    """
+    """The values that a backbone brings, which is not loaded yet, or a message where there is no such."""
     try:
         tuned = tuned_adaptation(check_visitor_backbone(name))
     except UserError as error:

@@ -40,19 +40,12 @@ from cliptta_demo.page.session.state import Recipe, changed_names, plan
 from cliptta_demo.page.session.uploads import FILLED_BY_FILES, better_batch_size, upload_value
 from cliptta_demo.page.words.defaults import UPLOAD
 
-TOLD = (
-    *("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed"),
-    *("restore", "form_line"),
-)
+TOLD = ("estimate", "backbone_note", "model_line", "words_note", "words_offer", "gpu_advice", "changed", "form_line")
 LESSON_PARTS = ("lesson", "lesson_key", "before", "go")
 
 
 def connect_form(wires: Wires, ended: list[Any]) -> None:
-    """As the form changes: says what comes when, how long it takes, and where it is not what the page shows.
-
-    Args:
-        ended: the events after which no run is at work.
-    """
+    """As the form changes, or no run is at work any more: says what comes when, how long it takes, what differs."""
     parts, widgets, host = wires.parts, wires.widgets, wires.host
     first = readable(opening())
     opened = values_of(first) if first is not None else None
@@ -97,12 +90,9 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
     load, newest = host.demo.load, QUIET | {"trigger_mode": "always_last"}
     of_stream = [load, *(widgets[name].change for name in ("class_names", *STREAM_FIELDS))]
     gr.on(of_stream, planned, inputs, parts["strip"], **newest)
-    changes = [
-        load,
-        parts["language"].click,
-        *(part.change for part in (parts["model"], parts["files"], *wires.inputs)),
-    ]
-    gr.on(changes, tell, [parts["model"], *inputs], wires.named(*TOLD), **newest)
+    changes = [load, parts["language"].click]
+    changes += [part.change for part in (parts["model"], parts["files"], *wires.inputs)]
+    gr.on(changes, tell, [parts["model"], *inputs], wires.named(*TOLD, "restore"), **newest)
     for event in ended:
         event.then(put_back, inputs, [*wires.named("message", "changed", "choice"), *wires.inputs], **QUIET)
     ended[-1].then(planned, inputs, parts["strip"], **QUIET)  # after a reset the strip is the form's again
@@ -127,11 +117,7 @@ def connect_form(wires: Wires, ended: list[Any]) -> None:
 
 
 def changed_html(shown: Recipe | None, asked: Recipe | None, press: str) -> str:
-    """That the form says something else than the run shown, and what to ``press``; empty where both say the same.
-
-    Args:
-        shown: None where no run is shown; asked: None where the form makes no sense yet, which is no other's run.
-    """
+    """That the form, if it makes sense, says something else than the run shown, if any, and what to ``press``."""
     differs = shown is not None and (asked is None or changed_names(shown, asked))
     words = say("This run has other settings: {press} to apply yours", press=press)
     return f'<p class="changed" role="status">{words}</p>' if differs else ""
@@ -172,11 +158,7 @@ def connect_address(wires: Wires) -> None:
 
 
 def connect_lessons(wires: Wires, running: list[Any], ended: list[Any]) -> None:
-    """Lessons fill the form; leaving one, and *Restore defaults*, fill it with what was there.
-
-    Args:
-        running: the events that are runs; ended: those after which none is at work.
-    """
+    """Lessons fill the form; leaving one, and *Restore defaults*, fill it with what was there."""
     parts, lesson = wires.parts, wires.named("lesson_key", "session", "past_runs")
 
     def open_lesson(key: str, before: Any, session: Any, past: Any, *values: Any) -> dict[str, Any]:

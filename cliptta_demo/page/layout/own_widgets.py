@@ -33,7 +33,7 @@ LARGEST_SIDE = 448  # pixels of a frame that is sent; twice the model's, where t
 
 
 def build_picker(chosen: Sequence[str]) -> gr.HTML:
-    """The widget; its value is the list of the chosen methods' names."""
+    """Its value is the list of the chosen methods' names."""
     work = "window.cliptta.picker(element, props, watch, trigger, server);"
     return scripted("methods", _picker(), work, list(chosen), server_functions=[marks_of], elem_classes="knob")
 
@@ -124,7 +124,7 @@ def _uploader() -> str:
 
 
 def build_uploader() -> gr.HTML:
-    """The widget; its value is JSON text, see :func:`session.uploads.read_news`.
+    """Its value is JSON text, see :func:`session.uploads.read_news`.
 
     ``gr.File`` takes files or a folder, not both, and forgets where in the folder a file was, which is its label.
     """
@@ -195,11 +195,8 @@ def connect_camera(wires: Wires) -> None:
 
 
 def start_camera(cameras: Cameras, form: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
-    """What the panel's script is told: ``{"words"}`` while the camera is got ready, then ``{"token", "side", "classes",
-    "methods", "reference"}``, or ``{"error"}``.
-
-    Args:
-        key: names the visitor.
+    """What the panel's script is told: ``{"words"}`` while this visitor's camera is got ready, then ``{"token", "side",
+    "classes", "methods", "reference"}``, or ``{"error"}``.
     """
     try:
         with closing(cameras.begin(read_form(form), key)) as looks_of_it:

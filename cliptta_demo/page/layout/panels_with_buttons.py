@@ -90,8 +90,7 @@ def pin(past: PastRuns, session: Session | None) -> Update:
 def asked(text: Any, past: PastRuns, session: Session | None) -> Update:
     """What a row's button or its name's field asks for; ``text`` is JSON: ``{"do", "name", "to"}``.
 
-    Raises:
-        UserError: no such wish, or a run that is not there.
+    Raises :class:`UserError` for another wish, or a run that is not there.
     """
     try:
         wish = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST_ASKED else None

@@ -1,7 +1,4 @@
-"""A widget for each of the form's fields: the knobs above the stage, all others in a drawer.
-
-Those of declared settings are made from their declarations.
-"""
+"""A widget for each of the form's fields: the knobs above the stage, all others in a drawer."""
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,15 +44,9 @@ def build_knobs(values: Mapping[str, Any]) -> dict[str, Any]:
 def build_sidebar(
     values: Mapping[str, Any], device: str, machine: Machine, made: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Builds all other widgets inside the present layout, with these values; ``device``: where runs work.
+    """All widgets beside the knobs, ``made``, inside the present layout; those of fields, in their order, and others.
 
     Number fields carry no limits of their own: Gradio's refusal doesn't name the field, :mod:`.reading`'s does.
-
-    Args:
-        made: the knobs.
-
-    Returns:
-        The fields' widgets by their names, in the order of :func:`.fields.fields`; the other parts by theirs.
     """
     parts: dict[str, Any] = {}
     dataset, backbone, recipe = values["dataset"], values["backbone"], readable(values)
@@ -155,7 +146,7 @@ def build_widgets(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, 
 
 
 def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Component:
-    """The widget of one setting."""
+    """As a setting's declaration has it."""
     about = {"label": setting.label, "info": setting.help or None, "elem_id": name.replace("_", "-").replace(".", "-")}
     if setting.kind is bool:
         return gr.Checkbox(value, **about)
@@ -170,7 +161,7 @@ def build_widget(name: str, setting: Setting, value: Any) -> gr.components.Compo
 
 
 def fit_widgets(dataset: str) -> tuple[Any, ...]:
-    """The widgets that fit a data set: shortcuts for built-in pictures, and what to know of each."""
+    """The widgets as they fit a data set."""
     own = dataset == UPLOAD
     return (
         gr.Dropdown(info=images_note(dataset) or _typing()),
@@ -194,7 +185,6 @@ def images_note(name: Any) -> str:
 
 
 def _typing() -> str:
-    """That another name can be typed, where it can."""
     words = Text("Or type one of the Hugging Face hub: hf:ORGANISATION/NAME, NAME:SPLIT or NAME?domain=sketch.")
     return say(words) if form.takes_typed() else ""
 

@@ -34,11 +34,7 @@ def pill(words: str, name: str, **about: Any) -> gr.Button:
 
 @dataclass(frozen=True)
 class Wires:
-    """A page that is being put together.
-
-    Attributes:
-        parts: controls, panels and states by the names that updates use; widgets: those of the form's fields.
-    """
+    """A page that is being put together: its ``parts`` by the names that updates use, its fields' ``widgets``."""
 
     host: Host
     parts: dict[str, Any]
@@ -51,7 +47,7 @@ class Wires:
 
     @property
     def working(self) -> dict[str, Any]:
-        """What the listeners have in common that work on images."""
+        """Of the listeners that work on images."""
         return QUIET | {
             "concurrency_limit": self.host.limits.runs_at_once,
             "concurrency_id": "experiment",

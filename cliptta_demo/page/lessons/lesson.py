@@ -1,7 +1,4 @@
-"""What a lesson is made of: questions before the run, steps that explain it, one change at the end, and what it claims.
-
-A claim is a sentence, the number of a stream that it is about, and the limits that it needs.
-"""
+"""What a lesson is made of: questions before the run, steps that explain it, changes at the end, and what it claims."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -27,7 +24,7 @@ def numbers_of(summary: Mapping[str, Any]) -> dict[str, float | None]:
     """The measures that claims are made of, each 0 to 1, from a stream's summary (see :func:`.runs.run_stream`).
 
     ``entropy_share``: collapse entropy of the last batch as a share of its ceiling; ``largest_share``: the share of the
-    last batch that its commonest prediction has; ``collapsed``: 1 where the stream ended in a collapse.
+    last batch that its commonest prediction has.
     """
     found = {
         "accuracy": summary["accuracy"],

@@ -1,9 +1,9 @@
-"""Lessons: guided experiments. Each asks first, then runs, shows the guess beside the truth, explains, and asks what
-one changed setting would do.
+"""Lessons: guided experiments. Each asks first, runs, shows the guess beside the truth, explains, and asks what one
+changed setting would do.
 
-What a lesson says of the methods is declared as claims on its run's numbers. ``python -m cliptta_demo claims`` measures
-with how many seeds a run shows all of them, and a test holds every lesson to at least 19 of 20. What the visitor reads
-beside a claim, and what a guess is compared with, comes from the run at hand alone.
+What a lesson says of the methods is declared as claims: ``python -m cliptta_demo claims`` measures with how many seeds
+a run shows all of them, and a test holds every lesson to at least 19 of 20. What the visitor reads beside a claim or a
+guess comes from the run at hand alone.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""What a lesson asks before its run, and what the run answers.
-
-Nothing here knows an answer: each is computed from a run's own numbers, with the noise of so few images.
-"""
+"""What a lesson asks before its run. The answers are computed from the run's own numbers, with their noise."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -214,12 +211,9 @@ def _placed(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beside(end: float, start: float) -> str:
-    """How far from zero-shot's, in a clause."""
     points = localised(f"{abs(100 * (end - start)):.1f}")
     if points == localised("0.0"):
         return say("the same as zero-shot's {share:.1%}", share=start)
-    above, below = (
-        Text("{points} points above zero-shot's {share:.1%}"),
-        Text("{points} points below zero-shot's {share:.1%}"),
-    )
-    return (above if end > start else below).format(points=points, share=start)
+    if end > start:
+        return say("{points} points above zero-shot's {share:.1%}", points=points, share=start)
+    return say("{points} points below zero-shot's {share:.1%}", points=points, share=start)

@@ -1,6 +1,4 @@
-"""What each term of a loss does: what the recorded ablation finds, real runs of each combination, and three classes
-whose points the losses move.
-"""
+"""What each term of a loss does: the recorded ablation's runs of each combination, and points that the losses move."""
 
 from typing import TypedDict
 

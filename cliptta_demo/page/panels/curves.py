@@ -1,6 +1,4 @@
-"""The panels over the stream: accuracy, or of images without labels how far the methods agree; collapse entropy; and
-which classes each method predicts, and which it forgets.
-"""
+"""The panels over the stream: accuracy, or of images without labels how far the methods agree; collapse entropy."""
 
 from typing import Any, TypedDict
 
@@ -99,7 +97,6 @@ def accuracy_data(session: Session, live: LiveStep | None = None) -> Accuracy:
 
 
 def _beside(session: Session, name: str) -> Beside | None:
-    """A method beside zero-shot so far; None without labels."""
     method = session.snapshot.methods[name] if session.snapshot else None
     return vars(method.paired) if method is not None and method.accuracy is not None else None
 
@@ -133,7 +130,6 @@ def _series(session: Session) -> dict[str, Series]:
 
 
 def _over_the_stream(session: Session, live: LiveStep | None) -> Any:
-    """What a run's batches were shifted by, and what those to come will be."""
     batches = (session.snapshot or live).batches
     planned = plan_of(session.recipe.settings.stream)[len(session.shifts) : batches]
     shifts = blocks_of([*session.shifts, *((batch.shift, batch.severity) for batch in planned)])

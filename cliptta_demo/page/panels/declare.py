@@ -1,7 +1,4 @@
-"""What a panel of the stage is, and the plain numbers of a session that it hands over to the script that draws it.
-
-Geometry, labels and sentences are the scripts' (``assets``), which so can draw what was computed elsewhere too.
-"""
+"""What a panel of the stage is, and the plain numbers of a session that it hands over to the script that draws it."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -23,8 +20,7 @@ class Panel(Says):
         name: its id in the page, and the name of the script that draws it (``cliptta.kinds``).
         title, sentence: heading, and one sentence of explanation.
         draw: a session whose run has begun → plain numbers for the script, as its return type says; None for a panel
-            that no batch changes. Where it is ``live``, it takes the step at work as its second argument and is drawn
-            inside a batch too.
+            that no batch changes. Where it is ``live``, it takes the step at work too and is drawn inside a batch.
         waiting: data before the first batch, or for good, or what makes them; none where the script has the words.
     """
 

@@ -14,10 +14,9 @@ from cliptta_demo.backend.settings import StreamSettings
 from cliptta_demo.languages import Text, say
 from cliptta_demo.one_file import one_file
 from cliptta_demo.page.form.links import to_query
-from cliptta_demo.page.panels import images
 from cliptta_demo.page.panels.declare import to_json
 from cliptta_demo.page.panels.heads import run_line_html
-from cliptta_demo.page.panels.images import with_scores
+from cliptta_demo.page.panels.images import GALLERY, with_scores
 from cliptta_demo.page.panels.panel import DRAWING, STYLES, panel_html, spoken_language
 from cliptta_demo.page.panels.stage import DRAWN, EXPLORE, WATCH, WHY
 from cliptta_demo.page.session.state import Recipe, Session
@@ -112,25 +111,16 @@ def run_as_page(session: Session) -> str:
         name: "".join(places.get(panel.name, "") for panel in of) for name, of in (("why", WHY), ("explore", EXPLORE))
     }
     depths["explore"] = f'<div id="headline">{headline_html()}</div>' + depths["explore"]
-    body = [spoken_language(), f'<header class="masthead"><h1>{TITLE}</h1></header><div id="lead">']
-    body += [
-        f'<div id="sentence">{sentence_html()}</div><div id="small-line"><p>{KEPT_RUN}</p>{run_line_html(session)}'
-    ]
-    body += ['</div></div><div id="stage">', *(f'<div id="{name}">{parts}</div>' for name, parts in depths.items())]
-    body += [glossary_html(), "</div>"]
-    values = [(panel.name, panel.value(session)) for panel in drawn]
-    data = {
-        "panels": [
-            *sorted(values, key=lambda named: named[0] != images.GALLERY.name),
-            ("sentence", "{}"),
-            ("headline", "{}"),
-        ]
-    }
-    scripts = [f"{name}.js" for name in DRAWING]
-    styles = [f"{name}.css" for name in (*STYLES, "report")]
-    return one_file(
-        say("A run of CLIPTTA"), "".join(body), kind="run", styles=styles, scripts=scripts, data=data, work=WORK
+    stages = "".join(f'<div id="{name}">{parts}</div>' for name, parts in depths.items())
+    body = (
+        f'{spoken_language()}<header class="masthead"><h1>{TITLE}</h1></header><div id="lead"><div id="sentence">'
+        f'{sentence_html()}</div><div id="small-line"><p>{KEPT_RUN}</p>{run_line_html(session)}</div></div>'
+        f'<div id="stage">{stages}{glossary_html()}</div>'
     )
+    values = sorted(((panel.name, panel.value(session)) for panel in drawn), key=lambda own: own[0] != GALLERY.name)
+    about = {"data": {"panels": [*values, ("sentence", "{}"), ("headline", "{}")]}, "work": WORK}
+    about |= {"scripts": [f"{name}.js" for name in DRAWING], "styles": [f"{name}.css" for name in (*STYLES, "report")]}
+    return one_file(say("A run of CLIPTTA"), body, kind="run", **about)
 
 
 def results_csv(session: Session) -> str:
@@ -156,7 +146,6 @@ def report_json(session: Session) -> str:
 
 
 def _notes(session: Session) -> list[str]:
-    """What a person has to know of the exported run, in sentences."""
     notes = [say(OWN_IMAGES)] * (session.recipe.dataset == UPLOAD)
     notes += [say(OWN_WEIGHTS)] * (_backbone(session.recipe) == WEIGHTS)
     if session.marks:

@@ -1,6 +1,4 @@
-"""The panels beside the stream's curves: ID scores, reliability, cost beside gain, how far layers have moved, and how
-each method's end depends on one turned knob.
-"""
+"""The panels beside the stream's curves: ID scores, reliability, cost beside gain, moved layers, one turned knob."""
 
 import statistics
 from typing import Any, TypedDict
@@ -85,7 +83,7 @@ class MethodReliability(Method):
 
 
 def reliability_data(session: Session) -> dict[str, list[MethodReliability]]:
-    """How often a method is right, and how sure it is; no image is counted where there are no labels."""
+    """How often a method is right, and how sure it is, of labelled images."""
 
     def numbers(name: str) -> dict[str, Any]:
         found = session.snapshot.methods[name].reliability

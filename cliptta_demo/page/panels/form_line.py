@@ -1,4 +1,4 @@
-"""What the form asks for, in one line: above *Why*, *Explore* and lessons, where the knobs are folded away. Pure."""
+"""What the form asks for, in one line: above *Why*, *Explore* and lessons, where the knobs are folded away."""
 
 from typing import Any, TypedDict
 
@@ -25,14 +25,18 @@ def shift_words(recipe: Recipe) -> str:
     return FORM["severity"].setting.mark_of(stream)
 
 
+def batches_words(recipe: Recipe, count: int) -> str:
+    """So many batches, and their size."""
+    size = recipe.settings.stream.batch_size
+    return say_count("{count} batch of {size}", "{count} batches of {size}", count, size=size)
+
+
 def form_line(recipe: Recipe | None) -> str:
     """The line's value, JSON text; empty where the form makes no sense yet."""
     if recipe is None:
         return ""
-    stream, adaptation = recipe.settings.stream, recipe.settings.adaptation
-    batches = say_count("{count} batch of {size}", "{count} batches of {size}", stream.batches, size=stream.batch_size)
-    said = [FORM["learning_rate"].phrase(adaptation.learning_rate), batches]
-    methods = entries(recipe.settings.methods)
+    rate, methods = recipe.settings.adaptation.learning_rate, entries(recipe.settings.methods)
+    said = [FORM["learning_rate"].phrase(rate), batches_words(recipe, recipe.settings.stream.batches)]
     line: FormLine = {"shift": shift_words(recipe), "said": said, "methods": methods}
     return to_json(line)
 

@@ -1,7 +1,4 @@
-"""What stands over the panels: how far a run is, and which one; messages. Pure.
-
-Every text that a person could have written is escaped where it becomes HTML.
-"""
+"""What stands over the panels: how far a run is, and which one; messages. Text becomes HTML here, and is escaped."""
 
 import html
 import time
@@ -17,7 +14,7 @@ from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import localised, say, say_count
 from cliptta_demo.page.form.fields import FORM
 from cliptta_demo.page.form.links import to_query
-from cliptta_demo.page.panels.form_line import shift_words
+from cliptta_demo.page.panels.form_line import batches_words, shift_words
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import UPLOAD
 from cliptta_demo.page.words.texts import close_button
@@ -33,8 +30,7 @@ def progress_html(
 
     Args:
         state: idle, preparing, running, paused, done.
-        seconds: that the whole run will take, about, where that is known beforehand.
-        every: seconds between two looks at its steps.
+        seconds: that the whole run will take, about; every: between two looks at its steps.
     """
     if state == "preparing":
         words = [say("Loading the model and drawing the first batch…")]
@@ -153,7 +149,7 @@ def run_line_html(session: Session | None = None) -> str:
         parts.append(FORM["backbone"].words(recipe.backbone))
     parts.append(FORM["methods"].words(recipe.settings.methods))
     batches = session.snapshot.batches if session.snapshot else stream.batches  # fewer than asked where images end
-    parts.append(say_count("{count} batch of {size}", "{count} batches of {size}", batches, size=stream.batch_size))
+    parts.append(batches_words(recipe, batches))
     words, link = html.escape(" · ".join((*parts, *session.changes))), html.escape(to_query(recipe))
     return f'<p class="run-line" data-testid="run-line" data-link="{link}" title="{words}">{words}</p>'
 

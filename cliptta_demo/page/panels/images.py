@@ -1,7 +1,4 @@
-"""The panels that go image by image: words and answers of the batch at hand, its gallery, and the table of results.
-
-The browser builds tiles and cells with ``textContent`` only (assets/gallery.js), so no name can become markup.
-"""
+"""The panels that go image by image: words and answers of the batch at hand, its gallery, and the table of results."""
 
 from typing import Any, TypedDict
 

@@ -1,4 +1,4 @@
-"""What the page's stepper shows of the open lesson: its steps, and what the run says of guesses and claims. Pure."""
+"""What the page's stepper shows of the open lesson: its steps, and what the run says of guesses and claims."""
 
 from typing import Any
 
@@ -60,23 +60,15 @@ def lesson_value(
 
 
 def _plan(recipe: Recipe) -> dict[str, Any]:
-    """What is known of a run before it: how many batches, which classes, which methods."""
     classes = [display_name(name) for name in recipe.class_names]
     return {"batches": recipe.settings.stream.batches, "classes": classes, "methods": entries(recipe.settings.methods)}
 
 
 def _steps(lesson: Lesson, recipe: Recipe | None) -> list[dict[str, Any]]:
-    steps: list[dict[str, Any]] = [
-        {
-            "kind": "ask",
-            "id": f"{lesson.key}-{index}",
-            "text": ask.text,
-            "why": ask.why,
-            "panel": ask.panel,
-            **ask.asked(recipe),
-        }
-        for index, ask in enumerate(lesson.asks)
-    ]
+    steps: list[dict[str, Any]] = []
+    for index, ask in enumerate(lesson.asks):
+        about = {"text": ask.text, "why": ask.why, "panel": ask.panel}
+        steps.append({"kind": "ask", "id": f"{lesson.key}-{index}", **about, **ask.asked(recipe)})
     steps += [{"kind": "told", "text": step.text, "panel": step.panel} for step in lesson.explains]
     for index, change in enumerate(lesson.tries):
         brief = ", ".join(fields()[name].phrase(value) for name, value in change.settings.items())

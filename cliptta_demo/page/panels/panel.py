@@ -1,7 +1,6 @@
 """Panels that the browser draws itself: their DOM stays in place while their data changes.
 
-``gr.Plot`` builds its plot anew at every update, which loses zoom and hover. Here the template of a ``gr.HTML`` never
-mentions its value, so Gradio leaves the DOM alone, and a script watches the value (JSON text) instead.
+The template of a ``gr.HTML`` never mentions its value (JSON text), so Gradio leaves the DOM alone; a script watches it.
 """
 
 import hashlib
@@ -42,7 +41,7 @@ def example_file(name: str) -> Path:
 
 
 def static_files() -> list[Path]:
-    """The files that the browser loads from this server as they lie there; no others are made public."""
+    """The files that are public as they lie there."""
     return [PLOTLY, CORRUPTIONS, RANKING, example_file("example-batches"), *EXAMPLE_PICTURES.values()]
 
 
@@ -87,11 +86,7 @@ def spoken_language() -> str:
 
 
 def scripted(name: str, template: str, work: str, value: Any = "", **about: Any) -> gr.HTML:
-    """A part of the page that a script looks after: ``work`` is run once, its ``element`` stays as the template has it.
-
-    Args:
-        name: its id; about: whatever else Gradio's component takes.
-    """
+    """A part that a script looks after: ``work`` is run once, its ``element`` stays as the template has it."""
     return gr.HTML(
         value,
         html_template=template,
@@ -104,10 +99,7 @@ def scripted(name: str, template: str, work: str, value: Any = "", **about: Any)
 
 
 def build_spoken() -> gr.HTML:
-    """Where a screen reader is told how a run ended, in a sentence. Its element stays, only its text changes.
-
-    Of the panels it is the first, which asks for Plotly.
-    """
+    """Where a screen reader is told how a run ended. Of the panels it is the first, which asks for Plotly."""
     work = f"window.cliptta.speak(element, props, watch); window.cliptta.loadPlotly({address(PLOTLY)!r});"
     return scripted("spoken", '<p class="sr" role="status"></p>', work)
 

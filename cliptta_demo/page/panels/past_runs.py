@@ -1,6 +1,4 @@
-"""The panel of runs side by side: the one shown, the one before, and those pinned; what of them the browser draws
-behind the curves and says in the cards. Pure.
-"""
+"""The panel of runs side by side: the one shown, the one before, and those pinned."""
 
 import csv
 import io
@@ -64,14 +62,11 @@ class Past(TypedDict):
     rows: list[PastRow]
 
 
-PANEL = Panel(
-    "past",
-    Text("Runs side by side"),
-    Text(
-        "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted "
-        "behind the curves of this run."
-    ),
+_ABOUT = Text(
+    "Accuracy at the end of each run, and the settings in which they differ. One of them is drawn dotted behind the "
+    "curves of this run."
 )
+PANEL = Panel("past", Text("Runs side by side"), _ABOUT)
 
 
 def shown_run(past: PastRuns, session: Session | None) -> PastRun | None:
@@ -153,7 +148,7 @@ def _behind(past: PastRuns, this: Recipe | None) -> Behind | None:
 
 
 def past_csv(past: PastRuns, session: Session | None) -> str:
-    """All rows as a CSV for the browser to save, see ``saveFile`` in assets/results.js; empty where there is none.
+    """All rows as a CSV for ``saveFile`` in assets/results.js; empty where there is none.
 
     Accuracy and AUROC are shares, entropy is in nats; all three are those at the end.
     """

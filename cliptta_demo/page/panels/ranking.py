@@ -1,6 +1,4 @@
-"""The panel of all methods, ranked by what they gained on the gallery's streams. No run changes it: its numbers lie in
-a file, which the browser fetches when they are seen.
-"""
+"""The panel of all methods, ranked by what they gained on the gallery's streams: the browser fetches its numbers."""
 
 from typing import TypedDict
 

@@ -1,5 +1,5 @@
-"""The stage: which panels there are, in their order, and what each shows of a run, or of the finished one that
-the page opens with: made by the engine, shipped as data, drawn before any model work.
+"""Which panels there are, in their order, and what each shows of a run, or of the finished one that the page opens
+with: made by the engine, shipped as data, drawn before any model work.
 """
 
 import html
@@ -42,10 +42,7 @@ def waiting_stage() -> dict[str, str]:
 
 
 def opening_stage(recipe: Recipe | None) -> dict[str, str]:
-    """The stage of a page that opens without a finished run: it names the experiment that is in the form.
-
-    ``recipe`` is None where this server's limits refuse that.
-    """
+    """The stage of a page that opens without a finished run: it names the form's experiment, if the limits take it."""
     if recipe is None:
         return waiting_stage() | {"strip": strip.PANEL.value(None)}
     images = FORM["dataset"].words(recipe.dataset)
@@ -68,11 +65,7 @@ def stage(session: Session, phase: str) -> dict[str, str]:
 
 
 def live_stage(session: Session, step: LiveStep, every: float = 0.0) -> dict[str, str]:
-    """What moves inside a batch, after an optimiser step; images and score histograms wait for its end.
-
-    Args:
-        every: seconds between two such looks.
-    """
+    """What moves inside a batch; images and score histograms wait for its end. ``every``: seconds between two looks."""
     heads = {"progress": progress_html(session, step, "running", every=every)}
     return heads | {panel.name: panel.value(session, step) for panel in DRAWN if panel.live}
 

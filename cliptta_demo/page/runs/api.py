@@ -51,7 +51,7 @@ SIGNATURE = inspect.Signature(_TAKEN, return_annotation=Iterator[dict[str, Any]]
 
 
 def endpoint(host: Host) -> Callable[..., Iterator[dict[str, Any]]]:
-    """The function that programs call, as Gradio has to see it; it takes the arguments of ``SIGNATURE``."""
+    """The function that programs call, with the arguments of ``SIGNATURE``, as Gradio has to see it."""
 
     def run(*arguments: Any, **named: Any) -> Iterator[dict[str, Any]]:
         given = SIGNATURE.bind(*arguments, **named)
@@ -77,7 +77,6 @@ def endpoint(host: Host) -> Callable[..., Iterator[dict[str, Any]]]:
 
 
 def _settings() -> dict[str, Setting]:
-    """Those that ``adaptation`` may have, by their names."""
     return settings_of(AdaptationSettings) | own_declared()
 
 

@@ -1,7 +1,6 @@
-"""Visitors' cameras at work: each frame that comes is one turn's work, and its answer goes back at once.
+"""Visitors' cameras at work: runs without an end, of which each frame is one turn's work, answered at once.
 
-A camera is a run without an end. It is counted among the runs, has its memory set aside and takes turns with the
-others. The browser sends the next frame when it has the answer to the last one, so that none waits here.
+The browser sends the next frame when it has the answer to the last one, so that none waits here.
 """
 
 import secrets
@@ -53,8 +52,7 @@ class Camera:
     """One visitor's camera.
 
     Args:
-        key: names the visitor; experiment: with its class names read.
-        scheduler: gives it turns; record: of the run; held: what ends with it.
+        experiment: with its class names read; record: of the run; held: what ends with it.
 
     Attributes:
         lock: held while a frame is at work; due: when the next one has to have come, on the monotonic clock.
@@ -79,8 +77,7 @@ class Camera:
             "judged": frames whose truth was told, "frames"}``; None while another frame is at work.
 
         Raises:
-            CameraGone: it has ended.
-            UserError: no picture, numbers out of range, or a server that is about to stop.
+            UserError: no picture, numbers out of range, a server that stops; CameraGone: it has ended.
         """
         if not self.lock.acquire(blocking=False):
             return None
@@ -126,9 +123,7 @@ class Cameras:
         self.known: dict[str, Camera] = {}
 
     def begin(self, recipe: Recipe, key: str) -> Iterator[RunUpdate | Camera]:
-        """Opens a camera with these methods, model and class names, in place of the visitor's last one.
-
-        Yields how far downloads and class names are, and last the camera.
+        """Opens a camera in place of the visitor's last one: yields how far that is, and last the camera.
 
         Raises:
             UserError: what stands in the way, in a sentence.
@@ -152,7 +147,7 @@ class Cameras:
         yield camera
 
     def end(self, ends: Callable[[Camera], bool] = lambda camera: True) -> None:
-        """Ends those of which it is asked for; all, where the server stops."""
+        """Ends those of which it is asked for, or all."""
         for camera in list(self.known.values()):
             if ends(camera) and self.known.pop(camera.token, None) is not None:
                 camera.close()
@@ -171,8 +166,7 @@ class Cameras:
 def camera_recipe(recipe: Recipe) -> Recipe:
     """What a camera runs: the model, methods and class names of a run, one step for each frame.
 
-    Raises:
-        UserError: no class names, or a run that asks for what a camera does not have.
+    Raises :class:`UserError` where those ask for what a camera does not have.
     """
     if ON_ZERO_GPU:
         raise UserError(CAMERA_BORROWED)

@@ -22,7 +22,7 @@ UNKNOWN = Text("How long it will take is said when the model is loaded.")
 
 
 def turn_of(backbone: Backbone, machine: Machine) -> Turn:
-    """How much of a backbone's work one turn holds on this page: counted on an image, which is a turn's work itself."""
+    """How much of a backbone's work one turn holds: counted on an image, which is a turn's work itself."""
     with machine.scheduler.joined() as share:
         towers = share.call(partial(Towers.of, backbone))
     return towers.turn(machine.limits.turn_gigaflops * _times(backbone.device.type))
@@ -52,7 +52,7 @@ def check_cost(experiment: Experiment, machine: Machine) -> float:
 
 
 def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> None:
-    """Raises :class:`UserError`, with the settings, the amount and the limit, for a run that may grow too large."""
+    """Raises :class:`UserError`, with settings, amount and limit, for a run that may grow too large."""
     stream = recipe.settings.stream
     about = {"side": size.size, "kept": megabytes(size.kept), "batches": stream.batches, "images": stream.batch_size}
     about |= {"shots": recipe.settings.adaptation.memory_shots, "classes": classes}
@@ -61,10 +61,8 @@ def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> N
         what = Text("{shots} shots × {classes} classes at {side} pixels keep up to {kept}", **about)
         way = Text("fewer shots, classes or batches")
     elif size.uploads == largest:
-        what, way = (
-            Text("Your images take {kept} at {side} pixels", **about),
-            Text("fewer images or a smaller backbone"),
-        )
+        what = Text("Your images take {kept} at {side} pixels", **about)
+        way = Text("fewer images or a smaller backbone")
     else:
         what = Text("Results of {batches} batches of {images} images take up to {kept}", **about)
         way = Text("fewer batches or smaller ones")
@@ -80,7 +78,7 @@ def check_size(size: RunSize, recipe: Recipe, classes: int, limits: Limits) -> N
 
 
 def estimate_html(machine: Machine, recipe: Recipe | None = None, device: str = "cpu") -> str:
-    """A line on how long the form's run will take on this machine; empty where the form makes no sense yet."""
+    """A line on how long the form's run will take on this machine, once that makes sense."""
     if recipe is None:
         return _line("")
     cost = listed_cost(recipe)

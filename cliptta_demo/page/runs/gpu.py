@@ -1,10 +1,8 @@
 """One call owns a run's loop. On ZeroGPU that call runs in a worker process with a GPU, elsewhere it is a plain call.
 
-A ZeroGPU worker is a fork: whatever changes in it is lost when it ends, and met by another visitor when it doesn't. So
-everything goes in and comes out as CPU data (a recipe, a session, uploads), the worker opens the experiment from them,
-and adapted weights are never put into a model: they live in the session (see :mod:`methods.adaptation`).
-
-The process that serves the page has no GPU there. What it must know of a backbone it reads from one on the CPU.
+A ZeroGPU worker is a fork: what changes in it is lost when it ends, and met by another visitor when it doesn't. So all
+goes in and comes out as CPU data, and adapted weights are never put into a model (see :mod:`methods.adaptation`). The
+process that serves the page has no GPU there: what it must know of a backbone it reads from one on the CPU.
 """
 
 import logging
@@ -46,7 +44,7 @@ GIGAFLOPS = 26_000.0  # a second: a tenth of the card's pace in bfloat16
 
 
 def load_backbone(name: str) -> Backbone:
-    """The backbone as the process that serves the page may have it: on ZeroGPU without a GPU."""
+    """As the process that serves the page may have it: on ZeroGPU without a GPU."""
     return backbones.load_backbone(name, "cpu" if ON_ZERO_GPU else None, visitor=True)
 
 
@@ -81,9 +79,9 @@ def _on_gpu(task: Callable[..., Iterator[RunUpdate]]) -> Callable[..., Iterator[
 def perform(asked: Asked, machine: Machine) -> Iterator[RunUpdate]:
     """Opens the experiment and works through the batches; arguments and looks pickle.
 
-    Whether the run goes on from the visitor's session is decided here, where the class names of a data set are known.
-    The first look says how it begins, with the decoded uploads; then as :func:`.runner.work`. What a visitor has to
-    read is a look too: an exception of ours would not find its way out of a worker.
+    Whether it goes on from the visitor's session is decided here, where the class names of a data set are known. The
+    first look says how it begins; then as :func:`.runner.work`. What a visitor has to read is a look too: an exception
+    of ours would not find its way out of a worker.
     """
     ends = time.monotonic() + seconds_needed(asked, machine) if ON_ZERO_GPU else None
     try:
@@ -118,10 +116,9 @@ def _refusal(error: Exception) -> RunUpdate:
 
 
 def run_here(asked: Asked, machine: Machine) -> Iterator[RunUpdate]:
-    """A whole run in this process, but for the GPU call where there is ZeroGPU: loads, tells its size, and performs.
+    """A whole run in this process, but for a GPU call: how far downloads are, its size, the looks of :func:`perform`.
 
-    Takes plain data and yields plain data, so that it can as well be asked of another process (:mod:`.remote_runs`).
-    How far downloads are comes first, then a look with the size, then those of :func:`perform`.
+    Takes and yields plain data, so that it can as well be asked of another process (:mod:`.remote_runs`).
     """
     stage, waited = [""], False
     try:
@@ -143,14 +140,10 @@ def run_here(asked: Asked, machine: Machine) -> Iterator[RunUpdate]:
 
 
 def prepare(asked: Asked, limits: Limits, stage: list[str] | None = None) -> RunSize:
-    """Brings backbone and data sets to this machine, and into memory: what may take minutes, before GPU time counts.
+    """Brings backbone and data sets into memory, what may take minutes, before GPU time counts; says what it may hold.
 
     Args:
-        limits: of the page.
         stage: to whose end goes which choice of the form is being loaded, by the name of its field, "" for none.
-
-    Returns:
-        What the run may hold, which is no more than a visitor may have.
 
     Raises:
         UserError: what can't be opened, or would hold too much.

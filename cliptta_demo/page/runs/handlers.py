@@ -63,7 +63,7 @@ WORDS = {  # on the button that runs
 
 
 def buttons(phase: str) -> Update:
-    """Which buttons can be pressed. ``phase``: one of ``WORDS``."""
+    """What they say, and which can be pressed. ``phase``: one of ``WORDS``."""
     busy = phase in ("loading", "running")
     return {
         "run": gr.Button(say(WORDS[phase]), interactive=not busy),
@@ -104,12 +104,11 @@ def run(
     past: PastRuns | None = None,
     lags: Callable[[], bool] = lambda: False,
 ) -> Iterator[Update]:
-    """Runs to the end of the stream, or ``batches`` batches of it.
+    """Runs to the end of the stream, or ``batches`` batches of it, for the visitor ``key``; yields what changed.
 
-    Yields what changed. Whoever stops it in between keeps the session of the last yield; one stopped before its first
-    batch leaves nothing, see :func:`settled`. ``key`` names the visitor.
-    While their browser ``lags`` behind what was drawn, steps are not shown; batches always are.
-    When it has ended or was stopped, :func:`.filling.put_form_back` is to be asked.
+    Whoever stops it keeps the session of the last yield; one stopped before its first batch leaves nothing, see
+    :func:`settled`. While their browser ``lags`` behind, batches are shown, steps not. Afterwards
+    :func:`.filling.put_form_back` is to be asked.
     """
     choice, past, kept = choice or Choice(), past or PastRuns(), session
     kind, words, cleared, begins = "info", "", {}, {}
@@ -231,11 +230,7 @@ def sweep_data(knob: str, recipe: Recipe, runs: Sequence[tuple[float, Recipe]]) 
 
 
 def sweep(host: Host, name: Any, uploads: Uploads | None, form: Mapping[str, Any], key: str) -> Iterator[Update]:
-    """What the button *Sweep* does: after each short run, the panel's data and a line on how far it is.
-
-    Args:
-        name: the knob; key: names the visitor.
-    """
+    """What the button *Sweep* does: after each short run, the panel's data and a line; ``name``: the knob."""
     try:
         recipe = read_form(form, uploads)
         if not isinstance(name, str) or name not in KNOBS:
@@ -268,7 +263,7 @@ def _swept(data: Sweep, words: str) -> Update:
 
 
 def weights_download(host: Host, session: Session | None) -> str:
-    """A zip with a file for each method that adapts the tower; empty before the first batch."""
+    """A zip with a file for each method that adapts the tower; "" before the first batch."""
     if session is None or session.snapshot is None:
         return ""
     text = base64.b64encode(host.ask(session.recipe.backbone, _archive, session)).decode()

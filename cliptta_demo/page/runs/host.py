@@ -32,13 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Host:
-    """A server's own.
-
-    Attributes:
-        runs: of its visitors; machine: that does them where they are not remote.
-        remote: who does them, where the environment names a cluster.
-        visitors: the memory of their sessions, and their end; uploads: on the disk.
-    """
+    """A server's own; ``remote``: who does its runs, where the environment names a cluster, in place of ``machine``."""
 
     demo: gr.Blocks
     limits: Limits
@@ -60,10 +54,7 @@ class Host:
         return cls(demo, limits, runs, machine, remote, visitors, UploadStore(limits), cameras)
 
     def follow(self, asked: Asked, by: str, key: str = "") -> Iterator[RunUpdate]:
-        """A run as the page and the API see it: counted, written down, its memory set aside, ended with the server.
-
-        Args:
-            by: "page" or "api"; key: names the visitor.
+        """A run as the page and the API (``by``) see it: counted, written down, its memory set aside for ``key``.
 
         Raises:
             UserError: what stands in the run's way, in a sentence.

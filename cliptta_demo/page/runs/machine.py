@@ -1,13 +1,9 @@
 """What runs share where their arithmetic is done: whose turn is next, how fast it goes, how much may be asked for.
 
-Runs at work at the same time take turns, piece by piece, so that no long or heavy run holds up the others.
-
-One thread works at a time: a piece uses all cores anyway, and only its activations are in memory. Whose turn is next is
-decided by time used: the run that has had least of it goes first, so that a piece of a large model is paid for by
-waiting. Before such a piece there is a short pause for a lighter run that is about to ask for its next one; else it
-would always just miss its turn. A new run starts with as much as the least of the others has used; it neither jumps the
-line for long nor waits for all. Who did not ask for turns, waiting for a slow disk say, has saved up none: when they
-come back, those who kept working are not put behind them.
+Runs take turns, piece by piece; one thread works at a time, since a piece uses all cores. The run that has used least
+time goes first, so that a piece of a large model is paid for by waiting. Before such a piece there is a short pause for
+a lighter run that is about to ask for its next one: it would always just miss its turn. A new run starts with as much
+as the least of the others has used; who asks for no turns, waiting for a disk say, saves up none.
 
 All steps that don't rest in their middle are done by one thread, so that what the kernels keep for each thread is kept
 once. One that rests stays in its thread, and a new one works until it goes on.
@@ -99,7 +95,7 @@ class Scheduler:
 
     @property
     def step_seconds(self) -> float:
-        """How long the turn has taken so far; 0 where nobody works."""
+        """Of the turn so far; 0 where nobody works."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -156,7 +152,6 @@ class Scheduler:
             del share, step, future, result, error  # while waiting, nothing of a run is kept
 
     def _count(self, share: Share) -> None:
-        """A turn has ended."""
         share.last = self.step_seconds
         share.used += share.last
         self._began = None

@@ -1,7 +1,7 @@
-"""The runs of this server, in one place: whose they are, which call each answers, how many work, and how they end.
+"""The runs of this server: whose they are, which call each answers, how many work, and how they end.
 
-Gradio closes the generator of a call that ends early, except where the call is cancelled before its first answer: it
-does not know the generator yet, and the run would stand still for ever, counted as at work.
+Gradio closes the generator of a call that ends early, except where the call is cancelled before its first answer: then
+the run would stand still for ever, counted as at work.
 """
 
 import itertools
@@ -29,11 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Answer:
-    """A run as somebody waits for it: the visitor's key, Gradio's call, and the generator that answers it.
-
-    Attributes:
-        unwanted: nobody waits any more.
-    """
+    """A run as somebody waits for it: the visitor's key, Gradio's call, the generator that answers it."""
 
     visitor: str
     call: str | None
@@ -63,8 +59,7 @@ class Runs:
     def answer(self, updates: Generator[Any, None, None], visitor: str = "") -> Iterator[Generator[Any, None, None]]:
         """``updates``, which answer the present call of this visitor's; closed when left.
 
-        While inside, the visitor counts as busy, so that Pause and Reset can wait until a cancelled run has let go of
-        its session.
+        While inside, the visitor counts as busy: Pause and Reset wait until a cancelled run has let go of its session.
         """
         answer = Answer(visitor, present_call(), updates)
         with self._changed:
@@ -110,13 +105,9 @@ class Runs:
 
     @contextmanager
     def at_work(self, recipe: Recipe, by: str) -> Iterator[dict[str, Any]]:
-        """While inside, a run counts as at work; its end is written down whatever it is, with what is yielded.
+        """While inside, a run counts as at work; its end is written down, with what is yielded. ``by``: "page", "api".
 
-        Args:
-            recipe: what is run; by: "page" or "api".
-
-        Raises:
-            UserError: the server is about to stop.
+        Raises :class:`UserError` where the server is about to stop.
         """
         self.check()
         record: dict[str, Any] = {"run": next(self._numbers), "by": by}
@@ -175,11 +166,9 @@ class Runs:
         self._stopping.set()
 
     def wait_for_stop(self, now_and_then: Sequence[Callable[[], None]], when_idle: Callable[[], None]) -> None:
-        """Returns when the server was told to stop. What any of these raises is logged, and the others go on.
+        """Returns when the server was told to stop; calls these every second, and the last once nothing runs any more.
 
-        Args:
-            now_and_then: called every second; when_idle: called, while no run is at work, after runs have ended or
-                sessions were forgotten.
+        What any of them raises is logged, and the others go on.
         """
         while not self._stopping.wait(1.0):  # woken now and then, so that a signal is seen on every system
             due = [*now_and_then]

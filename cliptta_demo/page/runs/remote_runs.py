@@ -1,9 +1,8 @@
 """Runs on workers: the batches of a run go to one that has the model and little to do, and looks come back.
 
-A run is where its worker is; the session is here. So when a worker is lost, or another has less to do, the run goes on
-there from its last whole batch, with the numbers that it would have had. ``CLIPTTA_RAY`` names the cluster: ``local``
-for the GPUs or cores of this machine, ``auto`` or ``HOST:PORT`` for one that there is. Without it nothing of this is
-used.
+The session is here: when a worker is lost, or another has less to do, the run goes on there from its last whole batch,
+with the same numbers. ``CLIPTTA_RAY`` names the cluster: ``local`` for the GPUs or cores of this machine, ``auto`` or
+``HOST:PORT`` for one that there is.
 """
 
 import os
@@ -76,11 +75,7 @@ class RemoteRuns(Cluster):
             yield RunUpdate(None, refusal=UserError(words))
 
     def ask(self, model: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a module's ``function`` returns: asked of a worker that has the model.
-
-        Raises:
-            UserError: no worker is left.
-        """
+        """What a module's ``function`` returns where a worker has the model; raises :class:`UserError` without one."""
         try:
             with closing(self.stream(model, {}, lambda: (_once, function, *arguments))) as answers:
                 return next(answer for worker, _, answer in answers if worker)

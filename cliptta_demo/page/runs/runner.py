@@ -78,7 +78,7 @@ def live_interval(runs: int) -> float:
 def watched(work: Callable[[], T]) -> Iterator[Progress | T]:
     """Runs ``work`` in a thread; yields how far its downloads are, and last what it returned (or raises its error).
 
-    Closing the iterator in between gives a download up: the waiting ends, and what has begun comes into the cache.
+    Closed in between, it waits no more for a download, which comes into the cache.
     """
     result: Future[T] = Future()
     given_up, last = threading.Event(), []
@@ -105,11 +105,7 @@ def watched(work: Callable[[], T]) -> Iterator[Progress | T]:
 
 
 def open_experiment(recipe: Recipe, uploads: Uploads | None, machine: Machine) -> tuple[Experiment, Uploads | None]:
-    """Everything that a run needs, checked; its class names have yet to be read.
-
-    Raises:
-        UserError: a class that the data set doesn't have, no readable image, a backbone that can't be loaded.
-    """
+    """Everything that a run needs, checked, or :class:`UserError`; its class names have yet to be read."""
     backbone = load_backbone(recipe.backbone, visitor=True)
     source, uploads = _open_source(recipe, backbone, uploads, machine.limits.max_classes)
     stream = recipe.settings.stream
@@ -155,12 +151,9 @@ def _open_source(
 def work(experiment: Experiment, session: Session, machine: Machine, batches: int | None = None) -> Iterator[RunUpdate]:
     """Works through the next ``batches`` batches (None: to the end of the stream).
 
-    Yields a look inside a batch now and then, and one after every batch. Only the latter carries a new session, its
-    tensors on the CPU: a visitor who reads keeps no GPU memory. A batch is read before the first turn is asked for, and
-    a turn holds about one piece of work, so that others wait for neither.
-
-    Raises:
-        UserError: the server is about to stop.
+    Yields a look inside a batch now and then, and one after every batch with a new session, its tensors on the CPU: a
+    visitor who reads keeps no GPU memory. A batch is read before the first turn is asked for, and a turn holds about
+    one piece of work, so that others wait for neither. Raises :class:`UserError` where the server is about to stop.
     """
     state = session.state.to(experiment.backbone.device)
     cost = experiment.cost.batch / session.recipe.settings.stream.batch_size
@@ -193,10 +186,7 @@ def work(experiment: Experiment, session: Session, machine: Machine, batches: in
 
 
 def warm_up(machine: Machine) -> None:
-    """Does once what the first run of the process would wait for: pictures decoded, kernels chosen.
-
-    One batch of the package's experiment, thrown away; sessions and models stay as they are.
-    """
+    """Does once what the first run of the process would wait for, pictures and kernels: a batch that is thrown away."""
     recipe = read_form({"batches": 1, "steps": 2})
     experiment, _ = open_experiment(recipe, None, machine)
     list(work(experiment, Session(recipe, experiment.start()), machine))

@@ -1,12 +1,9 @@
 """What visitors' sessions hold in memory, bounded for all of them together, and how they end.
 
-What a session holds is what Gradio keeps for it. A run's largest size is set aside when it starts, so that no run can
-outgrow the bound; where there is no room the longest unused idle session goes, and its visitor is told when they come
-back. When a visitor has left, their run is ended, it and their images are deleted, memory and files alike.
-
-Gradio by itself keeps both for an hour after the connection ended, lets a run go on that nobody ever listened to, and
-keeps the letter box of every visitor. A connection may also break for a moment, so there is a short wait, which any
-sign of life ends. What can't be deleted is tried again every second.
+A run's largest size is set aside when it starts; where there is no room the longest unused idle session goes, and its
+visitor is told when they come back. When a visitor has left, their run is ended, it and their images are deleted.
+Gradio by itself keeps both for an hour, and lets a run go on that nobody listens to. A connection may also break for a
+moment, so there is a short wait, which any sign of life ends.
 """
 
 import logging
@@ -68,11 +65,7 @@ class Visitors:
 
     @contextmanager
     def set_aside(self, key: str, size: RunSize) -> Iterator[None]:
-        """While inside, a run of this size is at work for this visitor.
-
-        Raises:
-            UserError: all memory is taken by runs at work.
-        """
+        """While inside, a run of this size is at work; raises :class:`UserError` where such take all memory."""
         token = object()
         with self._lock:
             self._aside[token] = key, size.kept + size.working
@@ -97,7 +90,6 @@ class Visitors:
             return self.used <= most
 
     def _in_use(self, key: str) -> bool:
-        """Whether a run of this visitor's is at work, or a call of theirs in line."""
         return self._runs.is_busy(key) or bool(calls_of(self._demo, key))
 
     def _drop(self, key: str) -> None:

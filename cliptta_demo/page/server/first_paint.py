@@ -1,9 +1,8 @@
 """What a visitor sees before Gradio's scripts have come and drawn the page, which takes a slow phone some seconds.
 
-The page's own HTML brings its title, and the words, curves and answers of its opening example, drawn by the
-page's style sheets and scripts where they will stay. assets/first.js takes all of it away as soon as the page itself
-stands; until then the page is hidden, for eyes and for screen readers. Besides, the HTML is sent packed, and the page's
-own scripts and style sheets, which never change under their address, are kept by the browser.
+The page's own HTML brings its title, and the words, curves and answers of its opening example, drawn where they will
+stay; assets/first.js takes them away when the page itself stands, until when that is hidden. Besides, the HTML is sent
+packed, and the page's scripts and style sheets, which never change under their address, are kept by the browser.
 """
 
 import html
@@ -25,14 +24,7 @@ from cliptta_demo.page.framework.gradio_parts import Page
 from cliptta_demo.page.layout.backbone_note import model_line_html
 from cliptta_demo.page.lessons.lessons import LESSONS
 from cliptta_demo.page.panels.figures import SCORES
-from cliptta_demo.page.panels.panel import (
-    JOINED,
-    joined,
-    joined_address,
-    panel_html,
-    spoken_language,
-    stylesheet,
-)
+from cliptta_demo.page.panels.panel import JOINED, joined, joined_address, panel_html, spoken_language, stylesheet
 from cliptta_demo.page.panels.stage import WATCH
 from cliptta_demo.page.words.texts import header, languages_html, sentence_html
 from cliptta_demo.places import ASSETS
@@ -72,9 +64,9 @@ class FirstPaint:
 
     async def _painted(self, scope: Scope, receive: Receive, send: Send) -> None:
         early, title_alone, whole = self._tags()
-        first = self._first_of(
-            (title_alone, whole), parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        )
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        asked = {name for name in query if name != "lang" and not name.startswith("__")}  # as Gradio's own do
+        first = b"" if asked & LOOKS else title_alone if asked else whole
         start: Message = {}
         body = b""
 
@@ -95,16 +87,6 @@ class FirstPaint:
 
         await self.app(scope, receive, paint)
 
-    @staticmethod
-    def _first_of(tags: tuple[bytes, bytes], query: Mapping[str, list[str]]) -> bytes:
-        """What is true of the page that an address asks for, whatever its settings are."""
-        asked = {name for name in query if not name.startswith("__")} - {
-            "lang"
-        }  # those are Gradio's, such as the theme
-        if asked & LOOKS:
-            return b""
-        return tags[0] if asked else tags[1]
-
 
 async def _joined(request: Request) -> Response:
     name = request.url.path.rsplit("/", 1)[-1]
@@ -116,7 +98,6 @@ JOINED_ROUTES = [Route(f"/{name}", _joined) for name in JOINED]
 
 
 def _early(title: str) -> str:
-    """Tags for the head: the page's title, and what runs before Gradio's scripts."""
     script = (ASSETS / "stream.js").read_text(encoding="utf-8")
     # Gradio asks the address's call as soon as its own scripts, which wait too and come behind, have built the page.
     own = f'<script defer src="{joined_address("page.js")}"></script>'
@@ -130,10 +111,9 @@ def _first(parts: Mapping[str, str]) -> str:
     head = f"{drawing}<script>{script}</script>{stylesheet()}<style>{style}</style>"
     top = _place("masthead", header(len(LESSONS)))
     if parts:
-        top += "".join(f"<button>{say(words)}</button>" for words in LINKS[:2])
-        top += _place("model-line", model_line_html(opening()["backbone"]))
-        top += "".join(f"<button>{say(words)}</button>" for words in LINKS[2:])
-        top += _place("language", languages_html())
+        links = [f"<button>{say(words)}</button>" for words in LINKS]
+        links.insert(2, _place("model-line", model_line_html(opening()["backbone"])))
+        top += "".join(links) + _place("language", languages_html())
     page = f'{_place("top", top)}<noscript><div class="note warning"><p>{NO_SCRIPTS}</p></div></noscript>'
     if parts:
         drawn = [panel for panel in WATCH if panel is not SCORES]

@@ -1,7 +1,7 @@
-"""Serving the page: its start, a health answer and doors of our own beside Gradio's routes, a clean end.
+"""Serving the page: its start, a health answer, doors of our own beside Gradio's routes, a clean end.
 
-The doors are for bytes, a camera's frames and a visitor's files. Both ask for a header of ours, which no browser sends
-for a page of another host, and bound what is read.
+The doors are for a camera's frames and a visitor's files. Both ask for a header of ours, which no browser sends for a
+page of another host, and bound what is read.
 """
 
 import asyncio
@@ -60,9 +60,8 @@ LAST_WORD_SECONDS = 0.5  # for the sentence that ends a run to reach its visitor
 def launch(demo: Page) -> None:
     """Serves the page; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (0.0.0.0:7860).
 
-    Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within ``stop_seconds``,
-    the process ends with status 1. The first run's one-time work is done while the first visitor still reads, and then
-    the page's own backbone and data set are fetched.
+    Returns after SIGTERM or Ctrl-C, when every run has ended its step; where one doesn't within ``stop_seconds``, the
+    process ends with status 1. Beside, the first run's one-time work is done, and what the page opens with fetched.
 
     Raises:
         UserError: a log level that there is not, or a port that others use.

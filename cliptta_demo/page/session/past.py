@@ -91,11 +91,7 @@ class PastRuns:
         return replace(self, last=None if known else self.last, behind="")
 
     def beside(self, recipe: Recipe, name: str, known: PastRun | None) -> "PastRuns":
-        """With a run of these settings drawn behind the one to come, under a name; as it is where there is none.
-
-        Args:
-            known: one more run that may be it.
-        """
+        """With a run of these settings, ``known`` perhaps, drawn behind the one to come, under a name."""
         found = next((run for run in (*self.all, known) if run is not None and run.recipe == recipe), None)
         return replace(self, last=replace(found, name=name), behind=name) if found else self
 

@@ -1,7 +1,6 @@
 """What one visitor's run is, as plain immutable data, and how it goes on when settings change.
 
-Pausing is keeping a :class:`Session`, resetting is dropping it. Nothing here touches a model. Of the images of a batch
-one JPEG is kept: a single small download for the page.
+Pausing is keeping a :class:`Session`, resetting is dropping it. Of the images of a batch one JPEG is kept.
 """
 
 import base64
@@ -104,7 +103,6 @@ class Recipe:
     Where a run can't go on with another value, the field says what has changed then, in the words of the page.
 
     Attributes:
-        settings: methods, stream and adaptation.
         backbone, dataset, ood_source: as the engine names them (or "upload").
         source_names: classes of the data set, in order (empty before it is opened: all of them); class_names: the
             words used for them.
@@ -126,9 +124,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Choice:
-    """The form beside the run shown: what of it worked last, and what is being loaded. Plain data.
-
-    A run whose model or data can't be loaded, or whose loading the visitor gives up, leaves the page as it was.
+    """The form beside the run shown: what of it worked last, and what is being loaded, or given up.
 
     Attributes:
         worked: the settings of the last run that began; at first those that the page opened with, None where this
@@ -167,10 +163,9 @@ class Session:
     """A run between two batches, with all that is needed to draw it again.
 
     Attributes:
-        recipe: the settings it runs under; state: where it stands.
         snapshot: after the last batch, None before the first; its pixels are dropped, sheets holds them compressed.
-        marks: changes of settings so far; shifts: (corruption, severity) of every batch so far.
-        seconds: of every batch so far; results: of every batch so far, image by image.
+        marks: changes of settings so far.
+        shifts, seconds, results: (corruption, severity), duration and answers of every batch so far.
     """
 
     recipe: Recipe
@@ -203,11 +198,7 @@ class Session:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A run that somebody asks for; plain data.
-
-    Attributes:
-        session: the visitor's last one, from which it may go on; uploads: their images; batches: None for all.
-    """
+    """A run, or so many ``batches``, that is asked for; ``session``: the visitor's last, from which it may go on."""
 
     recipe: Recipe
     session: Session | None = None
@@ -250,7 +241,6 @@ def plan(session: Session | None, recipe: Recipe) -> Plan:
 
 
 def _length(session: Session, recipe: Recipe) -> int:
-    """Batches of the stream: as many as asked for, fewer when the images ran out."""
     asked, before = recipe.settings.stream.batches, session.recipe.settings.stream.batches
     ran_out = session.snapshot.batches if session.snapshot and session.snapshot.batches < before else asked
     return min(asked, ran_out)

@@ -1,9 +1,8 @@
 """A visitor's own images on their way in: counted before they are written, taken by one session, deleted in time.
 
 The browser (assets/upload.js) sends one file after the other to a door of ours (page/server/serve.py), and tells the
-page what they are called. They stay in the server's own folder until the visitor takes them away or leaves. A visitor
-is known here by what that script draws by chance; uploads without it count as one visitor's, and whoever makes many up
-meets the bound of all.
+page what they are called. A visitor is known here by what that script draws by chance; uploads without it count as one
+visitor's, and whoever makes many up meets the bound of all.
 """
 
 import json
@@ -51,9 +50,7 @@ class _File:
 class UploadStore:
     """All uploads of a server, in a folder of its own. Thread-safe.
 
-    Attributes:
-        limits: most bytes of one file, of one visitor, of all, what stays free of the disk, and the times.
-        free: bytes that are left on the disk of a folder; used: bytes that count at the moment.
+    ``free``: bytes that are left on the disk of a folder; ``used``: bytes that count at the moment.
     """
 
     limits: Limits
@@ -170,13 +167,9 @@ FILLED_BY_FILES = ("dataset", "class_names", "corruption", "order", "batch_size"
 
 
 def read_news(value: Any) -> tuple[tuple[GivenFile, ...], int]:
-    """The value of the place for files, checked; there may be none. The browser's word is not taken for anything.
+    """The value of the place for files, checked: those just uploaded, and each how-manieth frame of a video is wanted.
 
-    Returns:
-        Files that have just been uploaded; of videos each so-manieth frame is wanted.
-
-    Raises:
-        UserError: too many files, or no answer of our own script.
+    Raises :class:`UserError` for too many files, or no answer of our own script.
     """
     try:
         data = json.loads(value or "{}")
@@ -207,10 +200,7 @@ def own_files(store: UploadStore, files: tuple[GivenFile, ...]) -> tuple[GivenFi
 
 
 def decode_uploads(files: tuple[GivenFile, ...], size: int, filled: str = "", every: int = USUAL_EVERY) -> Uploads:
-    """The images of these files, decoded to ``size`` pixels a side; of a video each ``every``-th frame.
-
-    What can't be read is named in ``refused``; whether any is left is for the caller to ask.
-    """
+    """The images of these files, if any can be read, decoded to ``size`` pixels a side; a video's each ``every``-th."""
     found = collect(files, size, LIMITS.images, LIMITS.archives, LIMITS.videos, every)
     read = (found.images, found.names, found.labels, found.notes)
     return Uploads(files, size, *read, filled, every, found.frames)

@@ -1,4 +1,4 @@
-"""What the page shows first, and how it names and draws things. Everything that is a matter of choice is here."""
+"""What the page shows first: everything that is a matter of choice."""
 
 from dataclasses import dataclass, field
 
