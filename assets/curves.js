@@ -27,12 +27,17 @@ const line = (cliptta.line = ({ mark, method }, x, y, more, width = 2, size = 7)
 
 /** A method's curve over the batches. */
 function curve(own, text, shifts) {
-  const { label: method, series } = own;
-  const alike = new Set(shifts).size === 1;
-  const shift = alike ? plotText(shifts[0]) : "%{text}"; // a long stream's words once, not for each batch
+  const { label: method, series, mark, missed } = own;
+  const told = shifts.map((shift, index) => (missed.includes(index) ? say("{shift}; missed", { shift }) : shift));
+  const alike = new Set(told).size === 1;
+  const shift = alike ? plotText(told[0]) : "%{text}"; // a long stream's words once, not for each batch
   const more = hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift }));
   if (series.length > LONG_STREAM) more.mode = "lines";
-  if (!alike) more.text = shifts;
+  if (!alike) more.text = told;
+  if (missed.length) {
+    const symbol = series.map((_, index) => `${mark.symbol}${missed.includes(index) ? "-open" : ""}`);
+    more.marker = { symbol, size: 7, color: `@${mark.colour}`, line: { color: `@${mark.colour}`, width: 1.5 } };
+  }
   return line(own, batchesOf(series), series, more, 2.5);
 }
 
@@ -138,6 +143,12 @@ function agreement(data) {
   return figure("agreement", data, traces, layout, alt.join(" "), { heading, ends, note: say("Nobody can say who is right: no labels. Faint: mean confidence.") });
 }
 
+/** How many batches each method has missed, of those that have; see the hollow points. */
+function misses({ methods }) {
+  const late = methods.filter(({ missed }) => missed.length);
+  return late.length ? say("Hollow: batches that came while a method was busy. Missed: {counts}.", { counts: each(late, ({ missed }) => missed.length) }) : undefined;
+}
+
 /** The lead over zero-shot in points, ± two standard errors. */
 function gained({ beside }) {
   if (!beside || !(beside.fixed + beside.broken)) return "";
@@ -196,7 +207,7 @@ figures.accuracy = function (data) {
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
   const ends = endsOf(data.methods, (own) => ({ number: fixed(100 * own.last, 1), unit: "%", gain: gained(own) }));
-  return figure("accuracy", data, traces, layout, alt.join(" "), { ends });
+  return figure("accuracy", data, traces, layout, alt.join(" "), { ends, note: misses(data) });
 };
 
 figures.entropy = function (data) {
