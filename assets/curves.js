@@ -35,8 +35,9 @@ function curve(own, text, shifts) {
   if (series.length > LONG_STREAM) more.mode = "lines";
   if (!alike) more.text = told;
   if (missed.length) {
-    const symbol = series.map((_, index) => `${mark.symbol}${missed.includes(index) ? "-open" : ""}`);
-    more.marker = { symbol, size: 7, color: `@${mark.colour}`, line: { color: `@${mark.colour}`, width: 1.5 } };
+    const edge = `@${mark.colour}`;
+    const color = series.map((_, index) => (missed.includes(index) ? "@page" : edge)); // hollow
+    more.marker = { symbol: mark.symbol, size: 7, color, line: { color: edge, width: 1.5 } };
   }
   return line(own, batchesOf(series), series, more, 2.5);
 }
@@ -143,12 +144,6 @@ function agreement(data) {
   return figure("agreement", data, traces, layout, alt.join(" "), { heading, ends, note: say("Nobody can say who is right: no labels. Faint: mean confidence.") });
 }
 
-/** How many batches each method has missed, of those that have; see the hollow points. */
-function misses({ methods }) {
-  const late = methods.filter(({ missed }) => missed.length);
-  return late.length ? say("Hollow: batches that came while a method was busy. Missed: {counts}.", { counts: each(late, ({ missed }) => missed.length) }) : undefined;
-}
-
 /** The lead over zero-shot in points, ± two standard errors. */
 function gained({ beside }) {
   if (!beside || !(beside.fixed + beside.broken)) return "";
@@ -203,11 +198,14 @@ figures.accuracy = function (data) {
   const scale = fifths([...valuesOf(data.methods), ...cliptta.seenBehind()], " %");
   const layout = layoutOf(data, scale, chance, label, numbered());
   layout.annotations.push(...alone(data, scale.range[1]));
+  const late = data.methods.filter(({ missed }) => missed.length);
+  if (late.length) layout.annotations.push({ ...levelLabel(0, say("hollow: missed")), yanchor: "bottom", bgcolor: "@page" });
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
+  if (late.length) alt.push(say("Batches missed: {counts}.", { counts: each(late, ({ missed }) => missed.length) }));
   const ends = endsOf(data.methods, (own) => ({ number: fixed(100 * own.last, 1), unit: "%", gain: gained(own) }));
-  return figure("accuracy", data, traces, layout, alt.join(" "), { ends, note: misses(data) });
+  return figure("accuracy", data, traces, layout, alt.join(" "), { ends });
 };
 
 figures.entropy = function (data) {

@@ -24,6 +24,7 @@ function sentence(plan) {
   if (high) words.push(low === high ? say("severity {severity}", { severity: high }) : say("severity {low} to {high}", { low, high }));
   const { order, concentration: number } = plan;
   words.push(number === null ? order : say("{order}, concentration {number}", { order, number }));
+  if (plan.pace) words.push(say("an image every {pace} ms", { pace: plan.pace }));
   const share = percent(plan.strangers);
   if (plan.strangers) words.push(plan.bursts.length ? say("{share} strangers in bursts", { share }) : say("{share} strangers", { share }));
   const text = `${words.join("; ")}.`;
