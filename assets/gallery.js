@@ -187,6 +187,6 @@ cliptta.pictured("gallery", (newest) => {
   if (!data.tiles) return "";
   const own = data.methods[cliptta.lit().method] ?? data.methods[data.shown];
   const about = { batch: data.batch, method: named(own) };
-  const text = data.labelled ? say("Batch {batch}, as {method} reads it; pale: wrong.") : say("Batch {batch}, as {method} reads it.");
-  return [...told(text, about), own.missed.includes(data.batch - 1) ? ` ${say("It was busy, and answers with what it had learnt before.")}` : ""];
+  if (own.missed.includes(data.batch - 1)) return told(say("Batch {batch}, which {method} missed, busy as it was."), about);
+  return told(data.labelled ? say("Batch {batch}, as {method} reads it; pale: wrong.") : say("Batch {batch}, as {method} reads it."), about);
 });
