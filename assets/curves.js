@@ -27,12 +27,18 @@ const line = (cliptta.line = ({ mark, method }, x, y, more, width = 2, size = 7)
 
 /** A method's curve over the batches. */
 function curve(own, text, shifts) {
-  const { label: method, series } = own;
-  const alike = new Set(shifts).size === 1;
-  const shift = alike ? plotText(shifts[0]) : "%{text}"; // a long stream's words once, not for each batch
+  const { label: method, series, mark, missed } = own;
+  const told = shifts.map((shift, index) => (missed.includes(index) ? say("{shift}; missed", { shift }) : shift));
+  const alike = new Set(told).size === 1;
+  const shift = alike ? plotText(told[0]) : "%{text}"; // a long stream's words once, not for each batch
   const more = hover(say("{method}, {text}<br>batch {batch}: {shift}", { method, text, batch: "%{x}", shift }));
   if (series.length > LONG_STREAM) more.mode = "lines";
-  if (!alike) more.text = shifts;
+  if (!alike) more.text = told;
+  if (missed.length) {
+    const edge = `@${mark.colour}`;
+    const color = series.map((_, index) => (missed.includes(index) ? "@page" : edge)); // hollow
+    more.marker = { symbol: mark.symbol, size: 7, color, line: { color: edge, width: 1.5 } };
+  }
   return line(own, batchesOf(series), series, more, 2.5);
 }
 
@@ -191,9 +197,12 @@ figures.accuracy = function (data) {
   const scale = fifths([...valuesOf(data.methods), ...cliptta.seenBehind()], " %");
   const layout = layoutOf(data, scale, chance, label, numbered());
   layout.annotations.push(...alone(data, scale.range[1]));
+  const late = data.methods.filter(({ missed }) => missed.length);
+  if (late.length) layout.annotations.push({ ...levelLabel(0, say("hollow: missed")), yanchor: "bottom", bgcolor: "@page" });
   const known = data.methods.filter(({ last }) => last !== null);
   const alt = [sayCount("Accuracy over {count} batch.", "Accuracy over {count} batches.", done)];
   if (known.length) alt.push(say("Now: {accuracies}.", { accuracies: each(known, ({ last }) => percent(last, 1)) }));
+  if (late.length) alt.push(say("Batches missed: {counts}.", { counts: each(late, ({ missed }) => missed.length) }));
   const ends = endsOf(data.methods, (own) => ({ number: fixed(100 * own.last, 1), unit: "%", gain: gained(own) }));
   return figure("accuracy", data, traces, layout, alt.join(" "), { ends });
 };

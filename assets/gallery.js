@@ -185,6 +185,8 @@ kinds.gallery = function (body, newest) {
 cliptta.pictured("gallery", (newest) => {
   const data = cliptta.batches.gallery(newest);
   if (!data.tiles) return "";
-  const about = { batch: data.batch, method: named(data.methods[cliptta.lit().method] ?? data.methods[data.shown]) };
+  const own = data.methods[cliptta.lit().method] ?? data.methods[data.shown];
+  const about = { batch: data.batch, method: named(own) };
+  if (own.missed.includes(data.batch - 1)) return told(say("Batch {batch}, which {method} missed, busy as it was."), about);
   return told(data.labelled ? say("Batch {batch}, as {method} reads it; pale: wrong.") : say("Batch {batch}, as {method} reads it."), about);
 });

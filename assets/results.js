@@ -8,10 +8,14 @@ const COLUMNS = () => ({
   prediction: [say("prediction")],
   confidence: [say("confidence"), "share"],
   outcome: [say("outcome"), "outcome"],
+  missed: [say("missed")],
   "ID score": [say("ID score"), "score"],
   accepted: [say("accepted")],
 });
-const WORDS = () => ({ truth: { stranger: say("stranger") }, accepted: { yes: say("yes"), no: say("no") } }); // for the CSV's
+const WORDS = () => {
+  const flags = { yes: say("yes"), no: say("no") };
+  return { truth: { stranger: say("stranger") }, accepted: flags, missed: flags }; // for the CSV's
+};
 
 /** Saves text as a file; nothing is left on the server. `news` is JSON: {name, type, text}. */
 cliptta.saveFile = function (news) {

@@ -89,8 +89,9 @@ cliptta.sketch = function (place, { data, layout }, names) {
     if (mode.includes("lines")) put("polyline", { points: places.join(" "), fill: "none", "stroke-width": line?.width ?? 2, ...stroke(line) });
     if (!mode.includes("markers")) continue;
     const size = typeof marker.size === "number" ? marker.size : 7;
-    const look = { d: SHAPES[symbol] ?? SHAPES.circle, ...fill };
-    places.forEach((at, index) => put("path", { ...look, ...(customdata && { "data-batch": points[index][2] }), transform: `translate(${at.join(" ")}) scale(${size / 8})` }));
+    const look = { d: SHAPES[symbol] ?? SHAPES.circle, ...fill, ...(marker.line?.color && stroke(marker.line)) };
+    const own = (index) => Array.isArray(color) && color.length > 1 && { fill: paint(color[index]) };
+    places.forEach((at, index) => put("path", { ...look, ...own(index), ...(customdata && { "data-batch": points[index][2] }), transform: `translate(${at.join(" ")}) scale(${size / 8})` }));
   }
   const shown = (names ?? []).filter(({ method }) => ends[method]?.length);
   const name = ({ mark, method, label }, at, high, anchor) => svg.append(tinted(mark, drawn("text", { class: "name", x: at, y: high, "text-anchor": anchor, "data-method": method }, label)));

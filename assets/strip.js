@@ -22,6 +22,7 @@ function sentence(plan) {
   const levels = plan.shifts.map(([, level]) => level);
   const [low, high] = [Math.min(...levels), Math.max(...levels)];
   if (high) words.push(low === high ? say("severity {severity}", { severity: high }) : say("severity {low} to {high}", { low, high }));
+  if (plan.pace) words.push(say("an image every {pace} ms", { pace: plan.pace }));
   const { order, concentration: number } = plan;
   words.push(number === null ? order : say("{order}, concentration {number}", { order, number }));
   const share = percent(plan.strangers);

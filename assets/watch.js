@@ -267,6 +267,13 @@ function sentence(data) {
   return parts;
 }
 
+/** Which method missed most batches of a stream that does not wait, if one did. */
+function missed(data) {
+  const [own] = methodsOf(data).sort((one, other) => other.missed.length - one.missed.length);
+  const about = { method: named(own), count: own.missed.length, batches: data.batch };
+  return own.missed.length ? [" ", ...told(say("{method} missed {count} of {batches} batches."), about)] : [];
+}
+
 let scores = null; // of images known and strange, of the run shown
 arrivals.scores = function (data) {
   scores = data.methods?.some(({ auroc }) => auroc !== null) ? data : null;
@@ -287,7 +294,7 @@ function apart(reference) {
 kinds.sentence = function (body) {
   const data = onShow();
   body.classList.remove("long");
-  body.replaceChildren(...(data?.tiles && !data.waits ? sentence(data) : [body.dataset.waits]));
+  body.replaceChildren(...(data?.tiles && !data.waits ? [...sentence(data), ...missed(data)] : [body.dataset.waits]));
   const { minHeight } = getComputedStyle(body); // its room: what needs more is smaller, and moves nothing
   body.classList.toggle("long", body.offsetHeight > parseFloat(minHeight) + 1);
 };

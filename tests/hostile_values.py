@@ -11,7 +11,7 @@ ORDINARY: dict[str, Any] = {
     "ood_share": 0.0, "ood_source": "flags", "methods": ["zero-shot"], "order": "shuffled", "batch_size": 4,
     "batches": 1, "seed": 1, "backbone": "tiny", "templates": "", "adaptation": {"steps": 1},
     "schedule": "one", "shift_batches": 5, "recurring_shifts": 3, "concentration": 0.1, "ood_bursts": False,
-    "batch_classes": 3,
+    "batch_classes": 3, "pace": 0.0,
 }  # fmt: skip
 # How a refusal may name the field.
 WORDS = {
@@ -59,6 +59,7 @@ OWN: dict[str, tuple[Any, ...]] = {
     "recurring_shifts": (0, 15, 16, 1.5),
     "concentration": (-0.1, 0, 1000, 1001),
     "batch_classes": (0, 201, 1.5),
+    "pace": (-1, 10_001, "soon"),
     "ood_bursts": (1, "true", True),
 }  # fmt: skip
 TUNED: dict[str, tuple[Any, ...]] = {

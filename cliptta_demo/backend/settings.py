@@ -224,6 +224,13 @@ class StreamSettings(Declared):
         group="schedule", spoken="with the order few: classes in each batch, drawn for each",
         restart=Text("the classes in a batch"),
     )
+    pace: float = number(
+        0.0, 0, 10_000, "the stream waits, as in the paper",
+        label=Text("Pace, ms an image"),
+        help=Text("0: the stream waits. Else a method that takes longer misses batches, by its recorded time."),
+        group="schedule", step=1, spoken="milliseconds from image to image; slower methods miss batches; 0: it waits",
+        restart=Text("the pace"),
+    )
 # fmt: on
 
     @property

@@ -181,7 +181,10 @@ def held_out(names: Iterable[str]) -> str:
 
 def measured(ranked: pd.DataFrame) -> dict[str, Measured]:
     """What the page tells of each method, to be rounded where it is shown."""
-    return {name: Measured(100 * one.gain, 100 * one.margin, one.images) for name, one in ranked.iterrows()}
+    return {
+        name: Measured(100 * one.gain, 100 * one.margin, one.images, round(1000 * one.seconds, 2))
+        for name, one in ranked.iterrows()
+    }
 
 
 def ranking_table(ranked: pd.DataFrame) -> pd.DataFrame:

@@ -95,10 +95,7 @@ class Adand(Method):
         more = count // IMAGES_PER_NOISE or (seen + count) // IMAGES_PER_NOISE - seen // IMAGES_PER_NOISE
         noise = self.backbone.normalise(self.noise(more, images.shape[-1], seed))
         pixels = torch.cat([self.backbone.normalise(images), noise])
-        given = embed_in_pieces(partial(self.backbone.embed, unit=False), pixels, None, self.piece, self.rest)
-        fine = given.isfinite().all(dim=1)
-        features = torch.where(fine[:, None], given, 0.0)
-        cosines = F.normalize(given, dim=1) @ self.prototypes.T
+        features, fine, cosines = self._seen(pixels)
         unsure = 1 - self.backbone.logits(cosines).softmax(dim=1).amax(dim=1)
         last = _joined(state.kept["unsure"], unsure)
         cut = best_cut(last)
@@ -113,6 +110,23 @@ class Adand(Method):
         after = after.keep(**kept, threshold=(1 - cut - JUST).float())
         return Progress(0, cosines[:count], after, {"detector": loss}, scores=scores)
 
+    def answer_as_it_is(self, images: Tensor, state: AdaptationState) -> Progress:
+        features, fine, cosines = self._seen(self.backbone.normalise(images))
+        confidence = self.backbone.logits(cosines).softmax(dim=1).amax(dim=1)
+        if state.kept["batches"] - 1 > self.task.own.trust_after:  # as its threshold is
+            confidence = 1 - self._logarithms(state, features)[:, 0].exp()
+        return Progress(0, cosines, state, scores=torch.where(fine, confidence, 0.0))
+
+    def _seen(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features ``(N, d)`` of normalised images, not of unit length; which of them count ``(N,)``; cosines."""
+        given = embed_in_pieces(partial(self.backbone.embed, unit=False), pixels, None, self.piece, self.rest)
+        fine = given.isfinite().all(dim=1)
+        return torch.where(fine[:, None], given, 0.0), fine, F.normalize(given, dim=1) @ self.prototypes.T
+
+    def _logarithms(self, state: AdaptationState, features: Tensor) -> Tensor:
+        """Logarithms ``(N, 2)`` of the detector's probabilities: a stranger, and not."""
+        return (features @ state.values[:-2].view(2, -1).T + state.values[-2:]).log_softmax(dim=1)
+
     def _learn(
         self, state: AdaptationState, features: Tensor, strangers: Tensor, fine: Tensor
     ) -> tuple[AdaptationState, Tensor, Tensor]:
@@ -122,8 +136,7 @@ class Adand(Method):
         Args:
             strangers: the pseudo-labels ``(N,)``, bool; fine: which of the images count.
         """
-        weights, bias = state.values[:-2].view(2, -1), state.values[-2:]
-        logarithms = (features @ weights.T + bias).log_softmax(dim=1)
+        logarithms = self._logarithms(state, features)
         wanted = (torch.stack([strangers, ~strangers], dim=1) & fine[:, None]).float()
         number = fine.sum().clamp(min=1)
         loss = -(wanted * logarithms).sum() / number

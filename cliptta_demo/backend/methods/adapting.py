@@ -100,11 +100,12 @@ class AdaptingMethod(Method):
 
         Source: ``WINDOW_LENGTH`` in mariodoebler/test-time-adaptation.
         """
+        if not full:
+            return self.miss(window, count, state)
+        return (progress.of_newest(count) for progress in self.adapt(window, state or self.start(), seed))
+
+    def miss(self, window: Tensor, count: int, state: AdaptationState | None) -> Iterator[Progress]:
         state = state or self.start()
-        if full:
-            for progress in self.adapt(window, state, seed):
-                yield progress.of_newest(count)
-            return
         self.choose_piece(whole=self.backbone.mixes_images)
         batch = Prepared(self.backbone, window if self.backbone.mixes_images else window[-count:])
         cosines = self.within_memory(len(batch.pixels), self.answers, batch.pixels, state)

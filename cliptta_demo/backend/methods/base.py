@@ -126,6 +126,18 @@ class Method:
         """
         return self.adapt(window[-count:], state, seed)
 
+    def miss(self, window: Tensor, count: int, state: AdaptationState | None) -> Iterator[Progress]:
+        """Predicts the ``count`` newest of a window's images ``(N, 3, S, S)`` that arrive while it is busy: by what it
+        has learnt, and learns nothing. Here, where nothing is learnt that lasts, as zero-shot does.
+        """
+        self.choose_piece(whole=False)
+        yield self.within_memory(count, self.answer_as_it_is, window[-count:], state)
+
+    def answer_as_it_is(self, images: Tensor, state: AdaptationState | None) -> Progress:
+        """What it says of a batch ``(N, 3, S, S)`` that it has no time for; the state stays."""
+        features = embed_in_pieces(self.task.backbone.embed, images, None, self.piece, self.rest)
+        return Progress(0, features @ self.prototypes.T, state)
+
     def answer(self, images: Tensor, state: AdaptationState | None, seed: int) -> Progress:
         """All that a method without steps says of a batch; arguments as for :meth:`adapt`."""
         raise NotImplementedError

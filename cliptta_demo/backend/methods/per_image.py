@@ -98,7 +98,7 @@ class PerImage(Method):
     """
 
     family = "single"
-    by_window, follow = False, Method.follow  # not even where θ is what moves
+    by_window, follow, miss = False, Method.follow, Method.miss  # not even where θ is what moves
     weight_decay: ClassVar[float] = 0.01  # AdamW's own
 
     @classmethod

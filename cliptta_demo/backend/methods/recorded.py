@@ -5,7 +5,8 @@ held-out corruptions, never on one of the fifteen that tables report. A rate is 
 or of the method's where it has one, so that it means something for other backbones too.
 
 What it gained in the tables of the gallery (``python -m cliptta_demo gallery``): the mean over the fifteen corruptions
-at two severities, the built-in pictures and CIFAR-10, each method at its own rate. What its fame is worth here.
+at two severities, the built-in pictures and CIFAR-10, each method at its own rate. What its fame is worth here. And
+what it took there, which a stream that does not wait goes by.
 
 What each term of CLIPTTA's loss does, on four streams (``python -m cliptta_demo ablation``; docs/ablation.md).
 """
@@ -71,16 +72,18 @@ SHOWN = 0.05  # points; less reads as 0.0
 
 @dataclass(frozen=True)
 class Measured:
-    """One method's mean accuracy over zero-shot's, in points.
+    """One method's mean accuracy over zero-shot's, in points, and its time.
 
     Attributes:
         gain: unrounded; margin: half the width of its 95 % interval, by Student's t over seeds.
         images: of each stream; those that are slow, and forget each batch, saw but one.
+        milliseconds: that an image takes, the streams' median, on the machines that docs/gallery/ranking.md names.
     """
 
     gain: float
     margin: float
     images: int
+    milliseconds: float
 
     @property
     def told(self) -> int:

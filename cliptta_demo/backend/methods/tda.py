@@ -103,6 +103,13 @@ class Tda(Method):
         state = state.keep(positive=positive, negative=negative)
         return Progress(0, cosines, state, logits=logits + torch.stack(advice))
 
+    def answer_as_it_is(self, images: Tensor, state: AdaptationState) -> Progress:
+        features = self.embed(images)
+        cosines = features @ self.prototypes.T
+        caches = state.kept["positive"], state.kept["negative"]
+        advice = torch.stack([self._advice(feature, *caches) for feature in features])
+        return Progress(0, cosines, state, logits=self.backbone.logits(cosines) + advice)
+
     def _advice(self, feature: Tensor, positive: Cache, negative: Cache) -> Tensor:
         """What the caches add to the logits ``(C,)`` of an image with this feature ``(d,)``."""
         own = self.task.own

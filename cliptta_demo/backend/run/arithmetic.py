@@ -18,15 +18,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cliptta_demo.backend.data.schedule import strangers_of
 from cliptta_demo.backend.data.stream import CLEAN_BATCH
-from cliptta_demo.backend.methods.adaptation import Outline
 from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import PROMPTS_AT_ONCE, Backbone
 from cliptta_demo.backend.models.loading import best_device, best_precision
 from cliptta_demo.backend.models.offered import entry_of
-from cliptta_demo.backend.settings import AdaptationSettings, RunSettings
+from cliptta_demo.backend.run.arrivals import THERE_AND_BACK, batches_for_one
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import Text
 
-THERE_AND_BACK = 3.0  # forward passes' worth of a forward and a backward pass, at most: frozen weights need less
 PROBE_SIDE = 1024  # of the square matrices by which the pace of an unknown model is guessed
 PROBE_GIGAFLOPS = 2 * PROBE_SIDE**3 / 1e9
 PROBES = 5  # the best of them counts
@@ -120,15 +119,16 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
     """
     size, window = settings.stream.batch_size, settings.adaptation.window
     clean, batch, largest = 0.0, 0.0, size
-    for kind in map(METHODS.get, settings.methods):
+    for name in settings.methods:
+        kind = METHODS[name]
         outline = kind.outline(settings, classes)
         clean += towers.image * THERE_AND_BACK * CLEAN_BATCH * kind.clean_batches(outline)
         length = window if kind.by_window else 1
-        taken = kind.cost(outline, size * length)
+        taken, every = kind.cost(outline, size * length), length * batches_for_one(name, settings, classes)
         forward = taken.forward - size * length * kind.predicts_early(outline)  # no pass after the steps
-        batch += towers.image * (forward + THERE_AND_BACK * taken.trained) / length
-        batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts) / length
-        batch += towers.image * size * (length - 1) / length  # what is only predicted
+        batch += towers.image * (forward + THERE_AND_BACK * taken.trained) / every
+        batch += towers.prompt * (taken.prompts + THERE_AND_BACK * taken.trained_prompts) / every
+        batch += towers.image * size * (every - 1) / every  # what is only predicted
         together = taken.trained / max(1, kind.steps(outline)) if taken.together is None else taken.together
         largest = max(largest, THERE_AND_BACK * together)
     return Cost(
@@ -138,15 +138,6 @@ def cost_of(settings: RunSettings, towers: Towers, classes: int, templates: int,
         largest_pass=towers.image * largest,
         batches=settings.stream.batches if batches is None else batches,
     )
-
-
-def times_zero_shot(method: str, settings: AdaptationSettings, classes: int, batch_size: int) -> float:
-    """How many times zero-shot's work a method does on a batch; a caption through the text tower counts as an image."""
-    kind = METHODS[method]
-    outline = Outline(settings=settings, classes=classes, own=kind.own() if kind.own else None)
-    cost = kind.cost(outline, batch_size)
-    work = cost.forward + cost.prompts + THERE_AND_BACK * (cost.trained + cost.trained_prompts)
-    return work / batch_size - kind.predicts_early(outline)
 
 
 class Pace:

@@ -27,8 +27,18 @@ from cliptta_demo.backend.methods.registry import METHODS, REFERENCE
 from cliptta_demo.backend.models.backbone import Backbone
 from cliptta_demo.backend.models.pieces import Rest
 from cliptta_demo.backend.run.arithmetic import WHOLE, Cost, Towers, Turn, cost_of
+from cliptta_demo.backend.run.arrivals import is_missed, untimed
 from cliptta_demo.backend.run.metrics import Resets, Tally
-from cliptta_demo.backend.run.snapshot import UNORDERED, BatchView, Lane, LiveStep, MethodSnapshot, Series, Snapshot
+from cliptta_demo.backend.run.snapshot import (
+    UNORDERED,
+    UNTIMED,
+    BatchView,
+    Lane,
+    LiveStep,
+    MethodSnapshot,
+    Series,
+    Snapshot,
+)
 from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import say
 
@@ -185,11 +195,15 @@ class Experiment:
         state = self._renewed(state, batch)
         window = torch.cat([*state.waiting, batch.images.pixels])
         full = (state.next_batch + 1) % self.settings.adaptation.window == 0
-        lanes = {}
+        lanes, steps = {}, 0
         for name, method in self.methods.items():
-            moments = method.follow(window, len(labels), full, state.adaptations[name], batch.seed)
-            lanes[name] = Lane(moments, self.rest)
-        step, steps = 0, max(method.steps(method.task.outline) for method in self.methods.values()) * full
+            if missed := is_missed(name, state.next_batch, self.settings, len(self.class_names)):
+                moments = method.miss(window, len(labels), state.adaptations[name])
+            else:
+                moments = method.follow(window, len(labels), full, state.adaptations[name], batch.seed)
+                steps = max(steps, method.steps(method.task.outline) * full)
+            lanes[name] = Lane(moments, self.rest, missed)
+        step = 0
         while not all(lane.done for lane in lanes.values()):
             for lane in lanes.values():
                 lane.go_on()
@@ -219,7 +233,7 @@ class Experiment:
         for name, lane in lanes.items():
             view = views[name]
             tally = state.tallies[name].add(labels, view.predicted, reference, view.scores, view.confidence, shifts)
-            series[name] = state.series[name].add(tally, view, reference, lane.seconds)
+            series[name] = state.series[name].add(tally, view, reference, lane.seconds, lane.missed)
             tallies[name] = tally
         true = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
         return RunState(
@@ -251,6 +265,8 @@ class Experiment:
                 series=state.series[name],
             )
         notes = [*self.source_notes, *(m.note for m in self.methods.values() if m.note)] * (state.next_batch == 1)
+        if state.next_batch == 1 and (labels := untimed(self.settings)):
+            notes.append(say(UNTIMED, methods=", ".join(labels)))
         if state.next_batch == 1 and self.settings.stream.ordered and not (batch.images.labels >= -1).any():
             notes.append(say(UNORDERED))
         for name, method in methods.items():

@@ -57,7 +57,7 @@ class Series:
         collapse_entropy: nats; largest_class_share: of each batch's predictions, 0 to 1.
         deterioration, improvement: running ratios; seconds: each batch's cost.
         agreement: share of each batch's answers that are zero-shot's; confidence: their mean; both 0 to 1, and there
-            without labels too.
+            without labels too. missed: whether the batch came while the method was busy with an earlier one.
     """
 
     accuracy: tuple[float | None, ...] = ()
@@ -69,8 +69,11 @@ class Series:
     seconds: tuple[float, ...] = ()
     agreement: tuple[float, ...] = ()
     confidence: tuple[float, ...] = ()
+    missed: tuple[bool, ...] = ()
 
-    def add(self, tally: Tally, view: BatchView, zero_shot: NDArray[np.int64], seconds: float) -> "Series":
+    def add(
+        self, tally: Tally, view: BatchView, zero_shot: NDArray[np.int64], seconds: float, missed: bool
+    ) -> "Series":
         """One batch more: its view, the counts that include it, zero-shot's classes ``(N,)``, and what it took."""
         shown = view.histogram.sum()
         return Series(
@@ -83,6 +86,7 @@ class Series:
             seconds=(*self.seconds, seconds),
             agreement=(*self.agreement, float((view.predicted == zero_shot).mean())),
             confidence=(*self.confidence, float(view.confidence.mean())),
+            missed=(*self.missed, missed),
         )
 
 
@@ -167,6 +171,7 @@ class LiveStep:
 
 
 UNORDERED = Text("These images have no labels, so they come shuffled: an order of the classes needs to know them.")
+UNTIMED = Text("No time is recorded of {methods}: the stream waits for them.")
 LIKELIEST = 5  # classes of an image that are told
 SMALLEST = torch.finfo(torch.float32).tiny  # a probability of 0 has no logarithm
 
@@ -176,7 +181,7 @@ class Lane:
     """A method's way through a batch, one moment after another.
 
     Attributes:
-        steps: what its ``adapt`` yields; rest: called in its middle.
+        steps: what its ``follow`` yields, or its ``miss`` where the batch is ``missed``; rest: called in its middle.
         done: whether it has ended; seconds: that it worked.
         last: its latest moment; losses: the latest that it told.
         unread: images of the latest moment for which the model gave no finite numbers.
@@ -184,6 +189,7 @@ class Lane:
 
     steps: Iterator[Progress]
     rest: Rest
+    missed: bool = False
     done: bool = False
     seconds: float = 0.0
     last: Progress | None = None

@@ -76,6 +76,7 @@ def _method(method: MethodSnapshot) -> dict[str, Any]:
         "kept_bytes": method.kept_bytes,
         "skipped_steps": method.skipped_steps,
         "resets": method.resets,
+        "missed_batches": sum(method.series.missed),
         "series": series,
     }
 
@@ -90,13 +91,18 @@ COLUMNS = {
     "fpr95": ("FPR95", "{:.1%}"),
     "calibration_error": ("ECE", "{:.1%}"),
     "seconds_per_batch": ("s/batch", "{:.2f}"),
+    "missed_batches": ("missed", "{}"),
 }
 
 
 def format_table(result: dict[str, Any]) -> str:
-    """The methods of :func:`summarise` as aligned text; columns without any number are left out."""
+    """The methods of :func:`summarise` as aligned text.
+
+    Columns without any number are left out, and missed batches where there are none.
+    """
     methods = result["methods"]
-    columns = [key for key in COLUMNS if any(method[key] is not None for method in methods.values())]
+    nothing = {"missed_batches": 0}
+    columns = [key for key in COLUMNS if any(own[key] not in (None, nothing.get(key)) for own in methods.values())]
     rows = [["method", *(COLUMNS[key][0] for key in columns)]]
     for name, method in methods.items():
         cells = ["–" if method[key] is None else COLUMNS[key][1].format(method[key]) for key in columns]
@@ -126,6 +132,7 @@ class MethodResults:
     Attributes:
         predicted: ``(N,)`` int16 classes; confidence: ``(N,)`` float32, 0 to 1; scores: ``(N,)`` float32 ID scores.
         accepted: ``(N,)`` bool, whether the score is above the threshold; statuses: N of ``STATUSES``.
+        missed: whether it was busy when the batch came; see :mod:`.arrivals`.
     """
 
     predicted: NDArray[np.int16]
@@ -133,6 +140,7 @@ class MethodResults:
     scores: NDArray[np.float32]
     accepted: NDArray[np.bool_]
     statuses: tuple[str, ...]
+    missed: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,8 @@ def results_of(snapshot: Snapshot) -> BatchResults:
         accepted = view.scores > method.threshold
         found = statuses(snapshot.labels, view.predicted, accepted, view.predicted if before is None else before)
         predicted = view.predicted.astype(np.int16)
-        methods[name] = MethodResults(predicted, view.confidence, view.scores, accepted, tuple(found))
+        missed = method.series.missed[-1]
+        methods[name] = MethodResults(predicted, view.confidence, view.scores, accepted, tuple(found), missed)
     labels = snapshot.labels.astype(np.int16)
     about = (snapshot.batch, snapshot.corruption, snapshot.severity, labels, snapshot.names)
     return BatchResults(*about, methods, snapshot.mixed)
@@ -190,6 +199,7 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """One dict per image, in the order of the stream, numbered from ``first``; its keys are the columns of the CSV."""
     names = [display_name(name) for name in class_names]
+    late = {name for batch in results for name, method in batch.methods.items() if method.missed}
     position = count(first)
     for batch in results:
         for index, label in enumerate(batch.labels.tolist()):
@@ -206,6 +216,8 @@ def rows(
                 row[f"{name} confidence"] = round(float(method.confidence[index]), 4)
                 if name != REFERENCE:
                     row[f"{name} outcome"] = method.statuses[index]
+                if name in late:
+                    row[f"{name} missed"] = "yes" if method.missed else "no"
                 if with_scores:
                     row[f"{name} ID score"] = round(float(method.scores[index]), 5)
                     row[f"{name} accepted"] = "yes" if method.accepted[index] else "no"

@@ -16,8 +16,9 @@ from cliptta_demo.backend.methods.recorded import Measured, measured
 from cliptta_demo.backend.methods.registry import FAMILIES, METHODS, REFERENCE, looks
 from cliptta_demo.backend.models.class_names import display_name
 from cliptta_demo.backend.models.loading import tuned_adaptation
-from cliptta_demo.backend.run.arithmetic import times_zero_shot
+from cliptta_demo.backend.run.arrivals import times_zero_shot
 from cliptta_demo.backend.run.window import OVERLAYS
+from cliptta_demo.backend.settings import RunSettings
 from cliptta_demo.languages import localised, say
 from cliptta_demo.limits import LIMITS
 from cliptta_demo.page.form.fields import form_of
@@ -64,8 +65,9 @@ def _picker() -> str:
 
 
 def _row(kind: Any) -> str:
-    settings, classes = tuned_adaptation(DEFAULTS.backbone), len(DEFAULTS.class_names)
-    times, about = times_zero_shot(kind.name, settings, classes, DEFAULTS.stream.batch_size), f"about-{kind.name}"
+    adaptation = tuned_adaptation(DEFAULTS.backbone)
+    settings = RunSettings(methods=(kind.name,), stream=DEFAULTS.stream, adaptation=adaptation)
+    times, about = times_zero_shot(kind.name, settings, len(DEFAULTS.class_names)), f"about-{kind.name}"
     cost = say("{} ×").format(localised(f"{times:,.0f}" if times >= 2 else f"{times:.2g}"))
     told = say("Work on a batch, as a multiple of zero-shot's, with the settings that the page opens with")
     gain = _gain(measured()[kind.name]) if kind.name in measured() else ""

@@ -85,6 +85,7 @@ LESSONS: tuple[Lesson, ...] = (
     streams.TURNS,
     streams.RUNS,
     losses.FAIR,
+    streams.PACE,
 )
 
 

@@ -227,3 +227,60 @@ RUNS = Lesson(
         Claim(Text("TENT ends below zero-shot"), lead("tent"), below=0),
     ),
 )
+
+PACE = Lesson(
+    key="pace",
+    title=Text("What if images do not wait?"),
+    group="streams",
+    minutes=4,
+    changes={
+        "pace": 5,  # between the times recorded of TENT + regulariser and of CLIPTTA, with batches of 64
+        "batch_size": 64,
+        "batches": 10,
+        "methods": ["zero-shot", "tent-reg", "cliptta", "tpt"],
+    },
+    asks=(
+        Ends(
+            Text("An image every 5 ms, and CLIPTTA takes a little longer. Where will it end?"),
+            "cliptta",
+            why=Text(
+                "CLIPTTA misses every second batch and ends below TENT + regulariser, which does less for each image "
+                "and misses none."
+            ),
+        ),
+        Goes(
+            Text("TPT takes many times as long, and misses most batches. TPT …"),
+            "tpt",
+            0.02,
+            why=Text(
+                "TPT stays close to zero-shot: it forgets each image, so that a missed one costs the next nothing."
+            ),
+        ),
+    ),
+    explains=(
+        Told(
+            "Hollow: a batch that came while the method was busy. It answers with what it had learnt by then, and "
+            "learns nothing from it.",
+        ),
+        Told(
+            "What counts is the time recorded for each method, not this machine's: with one seed the run is the same "
+            "everywhere.",
+        ),
+    ),
+    tries=(
+        Change(
+            Text("And if the stream waits for each of them?"),
+            Text("Pace 0: run"),
+            {"pace": 0},
+            of="cliptta",
+            against="tent-reg",
+            falls=Text("Waited for too, CLIPTTA ends below TENT + regulariser."),
+            stays=Text("Waited for, CLIPTTA does as well as TENT + regulariser."),
+            climbs=Text("Waited for, CLIPTTA ends above TENT + regulariser."),
+        ),
+    ),
+    claims=(
+        Claim(Text("ends below TENT + regulariser"), lead("cliptta", "tent-reg"), below=0),
+        Claim(Text("TPT stays close to zero-shot"), lead("tpt"), above=-0.02, below=0.02),
+    ),
+)

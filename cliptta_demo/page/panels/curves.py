@@ -8,7 +8,7 @@ from cliptta_demo.backend.run.metrics import entropy_of
 from cliptta_demo.backend.run.snapshot import LiveStep, Series
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import Text
-from cliptta_demo.page.panels.declare import Beside, Block, Method, Panel, blocks_of, entries_of, rounded
+from cliptta_demo.page.panels.declare import Beside, Block, Misses, Panel, blocks_of, entries_of, missed_in, rounded
 from cliptta_demo.page.session.state import Session
 
 
@@ -34,7 +34,7 @@ class Curves(TypedDict):
     classes: int
 
 
-class MethodAccuracy(Method):
+class MethodAccuracy(Misses):
     """One method's, all 0 to 1.
 
     Attributes:
@@ -57,7 +57,7 @@ class Accuracy(Curves):
     methods: list[MethodAccuracy]
 
 
-class MethodEntropy(Method):
+class MethodEntropy(Misses):
     """One method's, in nats.
 
     Attributes:
@@ -87,6 +87,7 @@ def accuracy_data(session: Session, live: LiveStep | None = None) -> Accuracy:
         line = own.accuracy if labelled else own.agreement if name != REFERENCE else ()
         return {
             "series": rounded(line, 4),
+            "missed": missed_in(own),
             "alone": rounded(own.batch_accuracy if labelled else own.confidence, 4),
             "last": line[-1] if line else None,
             "beside": _beside(session, name),
@@ -108,6 +109,7 @@ def entropy_data(session: Session, live: LiveStep | None = None) -> Entropy:
     def numbers(name: str) -> dict[str, Any]:
         return {
             "series": rounded(series[name].collapse_entropy, 4),
+            "missed": missed_in(series[name]),
             "at_work": live.methods[name].collapse_entropy if live else None,
             "now": entropy_now(session, live, name),
         }

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, TypedDict
 
 from cliptta_demo.backend.methods.registry import looks
-from cliptta_demo.backend.run.snapshot import LiveStep
+from cliptta_demo.backend.run.snapshot import LiveStep, Series
 from cliptta_demo.languages import Says
 from cliptta_demo.page.session.state import Session
 
@@ -62,6 +62,12 @@ class Method(TypedDict):
     mark: Mark
 
 
+class Misses(Method):
+    """A method on a stream that may not wait; ``missed``: the batches, from 0, that came while it was busy."""
+
+    missed: list[int]
+
+
 class Beside(TypedDict):
     """A method beside zero-shot, see :class:`.Paired`: counts of labelled images."""
 
@@ -92,6 +98,11 @@ def entries_of(session: Session, numbers: Numbers = lambda name: {}) -> list[Any
 def blocks_of(shifts: list[tuple[str, int]]) -> list[Block]:
     """Of (shift, severity) of each batch."""
     return [(*shift, len(list(batches))) for shift, batches in groupby(shifts)]
+
+
+def missed_in(series: Series) -> list[int]:
+    """The batches, from 0, that came while a method was busy."""
+    return [batch for batch, missed in enumerate(series.missed) if missed]
 
 
 def rounded(values: Any, digits: int) -> list[float | None]:

@@ -108,7 +108,8 @@ class MethodGain(Method):
 
     Attributes:
         accuracy: 0 to 1, None without labels.
-        milliseconds: of an image: the median over the batches, so that a first one that warms up does not count.
+        milliseconds: of an image: the median over the batches, so that a first one that warms up does not count, and
+            over none that it missed.
         took, alone: of each of the newest batches, ``DOTS`` at most: milliseconds an image, and accuracy.
         kept: bytes that it keeps for the next batch; beside: what it fixed and broke, None without labels.
     """
@@ -133,10 +134,11 @@ def gain_data(session: Session) -> Gain:
 
     def numbers(name: str) -> dict[str, Any]:
         method = session.snapshot.methods[name]
+        missed = method.series.missed
         took = [1000 * seconds / images for seconds in method.series.seconds]
         return {
             "accuracy": method.accuracy,
-            "milliseconds": statistics.median(took),
+            "milliseconds": statistics.median(one for one, late in zip(took, missed, strict=True) if not late),
             "took": rounded(took[-DOTS:], 2),
             "alone": rounded(method.series.batch_accuracy[-DOTS:], 3),
             "kept": method.kept_bytes,

@@ -10,7 +10,7 @@ from cliptta_demo.backend.run.experiment import REFERENCE
 from cliptta_demo.backend.run.summary import rows, statuses
 from cliptta_demo.backend.settings import corruption_name
 from cliptta_demo.languages import Text
-from cliptta_demo.page.panels.declare import Method, Panel, entries_of, rounded
+from cliptta_demo.page.panels.declare import Method, Misses, Panel, entries_of, missed_in, rounded
 from cliptta_demo.page.session.state import Session
 from cliptta_demo.page.words.defaults import DEFAULTS, TABLE_ROWS, UPLOAD
 
@@ -22,8 +22,8 @@ class Tile(TypedDict):
     name: str
 
 
-class MethodGallery(Method):
-    """What one method says of the batch, image by image.
+class MethodGallery(Misses):
+    """What one method says of the batch, image by image, and the batches that it has missed so far.
 
     Attributes:
         predicted: class numbers; confidence: 0 to 1; likeliest, likelihoods: at most five classes of each image, and
@@ -80,6 +80,7 @@ def gallery_data(session: Session) -> Gallery:
             "confidence": rounded(view.confidence, 3),
             "likeliest": view.likeliest.tolist(),
             "likelihoods": np.rint(100 * view.likelihoods).astype(int).tolist(),
+            "missed": missed_in(method.series),
             "status": statuses(snapshot.labels, view.predicted, known, reference),
         }
 

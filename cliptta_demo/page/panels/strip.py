@@ -34,6 +34,7 @@ class Strip(TypedDict):
         classes: a row for each class or several, a digit for each stretch of batches: the share of its images there, 9
             the largest; none where classes are shuffled.
         strangers: their share, 0 to 1; bursts: their share in each batch, none where it is the same in all.
+        pace: milliseconds from image to image; 0: the stream waits.
         later: whether it is a plan for the next run; at: the batch at hand, from 0.
     """
 
@@ -45,6 +46,7 @@ class Strip(TypedDict):
     classes: list[str]
     strangers: float
     bursts: list[float]
+    pace: float
     later: bool
     at: int | None
 
@@ -89,6 +91,7 @@ def strip_of(
         "classes": _classes(settings, classes, len(plan)) if settings.ordered else [],
         "strangers": settings.ood_share,
         "bursts": [round(batch.strangers / settings.batch_size, 2) for batch in bursts],
+        "pace": settings.pace,
         "later": later,
         "at": None,
     }

@@ -226,6 +226,16 @@ def test_a_full_window_is_a_batch_and_before_it_nothing_moves(name: str) -> None
     assert torch.equal(numbers(method, fills), numbers(method, last(method, SECOND, begun, 1))[4:])
 
 
+def test_a_missed_batch_is_answered_and_teaches_nothing(name: str) -> None:
+    method = made(name)
+    begun = last(method, FIRST).state
+    missed, later = (last_of(method.miss(SECOND[:end], 4, begun)) for end in (4, 6))
+    assert missed.state is begun
+    assert numbers(method, missed).shape == numbers(method, later).shape == (4, len(NAMES))
+    assert numbers(method, missed).isfinite().all()
+    assert (missed.scores is not None) == method.own_scores
+
+
 def test_smaller_pieces_give_the_same_numbers_and_none_is_larger_than_a_turn(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

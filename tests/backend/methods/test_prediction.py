@@ -13,7 +13,8 @@ from cliptta_demo.backend.methods.adapting import AdaptingMethod
 from cliptta_demo.backend.methods.base import Method
 from cliptta_demo.backend.methods.registry import METHODS
 from cliptta_demo.backend.models.backbone import Backbone
-from cliptta_demo.backend.run.arithmetic import Towers, cost_of, times_zero_shot
+from cliptta_demo.backend.run.arithmetic import Towers, cost_of
+from cliptta_demo.backend.run.arrivals import times_zero_shot
 from cliptta_demo.backend.settings import AdaptationSettings
 
 ADAPTING = [name for name, kind in METHODS.items() if issubclass(kind, AdaptingMethod)]
@@ -70,4 +71,4 @@ def test_it_costs_a_pass_less() -> None:
     usual, early = (settings_for("tent", "cliptta", prediction=how, batch_size=8) for how in ("after", "authors"))
     one, other = (cost_of(settings, Towers(1.0, 0.0), 5, 1).batch for settings in (usual, early))
     assert one - other == 8
-    assert times_zero_shot("tent", usual.adaptation, 5, 8) - times_zero_shot("tent", early.adaptation, 5, 8) == 1
+    assert times_zero_shot("tent", usual, 5) - times_zero_shot("tent", early, 5) == 1
