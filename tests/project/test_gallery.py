@@ -217,7 +217,9 @@ def test_every_table_can_be_run_and_what_was_kept_of_it_is_of_today() -> None:
 
 
 def test_the_page_calls_only_what_its_interval_allows_a_gain_or_a_loss_and_rounds_as_the_ranking_does() -> None:
-    told = [Measured(*words, 640, 1.0).told for words in ((10.5, 1.6), (-3.8, 0.4), (0.6, 1.7), (-2.6, 3.0), (0.02, 0.0))]
+    told = [
+        Measured(*words, 640, 1.0).told for words in ((10.5, 1.6), (-3.8, 0.4), (0.6, 1.7), (-2.6, 3.0), (0.02, 0.0))
+    ]
     assert told == [1, -1, 0, 0, 0]
     picker = build_picker(["zero-shot"]).html_template
     ranked = ranking(group_of(KEPT, "corruptions"))
