@@ -185,7 +185,7 @@ def test_a_claim_is_a_part_of_what_its_lesson_says(path: Path) -> None:
             assert [claim for claim in claims if not any(claim in text for text in told)] == []
 
 
-@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
 def test_a_worksheet_calls_what_is_on_the_page_as_the_page_does(path: Path) -> None:
     page, sheets = (read_language(str(folder / path.name)).words for folder in (FOLDER, SHEETS[0].parent))
     named = {(said, label) for text, said in sheets.items() for label in re.findall(r"\*([^*]+)\*", text)}
