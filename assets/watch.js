@@ -27,7 +27,6 @@ function answer(data, own, index) {
 }
 
 cliptta.answer = answer;
-
 // ---- what each says
 
 function word(data, own, index) {
@@ -270,8 +269,8 @@ function sentence(data) {
 /** Which method missed most batches of a stream that does not wait, if one did. */
 function missed(data) {
   const [own] = methodsOf(data).sort((one, other) => other.missed.length - one.missed.length);
-  const about = { method: named(own), count: own.missed.length, batches: data.batch };
-  return own.missed.length ? [" ", ...told(say("{method} missed {count} of {batches} batches."), about)] : [];
+  const count = own.missed.length;
+  return count ? [" ", ...told(say("{method} missed {count} of {batches} batches."), { method: named(own), count, batches: data.batch })] : [];
 }
 
 let scores = null; // of images known and strange, of the run shown

@@ -22,8 +22,8 @@ from cliptta_demo.places import ASSETS, RANKING
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"  # the version that the wheel's figures fit
 # Of the scripts, those that draw what a run shows, wherever it is kept; and all.
 DRAWING = (
-    *("page", "sketch", "ends", "plots", "explore", "curves", "figures", "batches", "gallery", "rows", "watch"),
-    *("enlarged", "descent", "ablated", "triangles", "path", "loss", "story", "terms", "strip", "past"),
+    *("page", "paper", "sketch", "ends", "plots", "explore", "curves", "figures", "batches", "gallery", "rows"),
+    *("watch", "enlarged", "descent", "ablated", "triangles", "path", "loss", "story", "terms", "strip", "past"),
 )
 SCRIPTS = (
     *(*DRAWING, "link", "embed", "keys", "top", "knobs", "upload", "picker"),
