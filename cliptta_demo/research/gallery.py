@@ -24,8 +24,9 @@ from cliptta_demo.backend.settings import AdaptationSettings, RunSettings, Strea
 from cliptta_demo.backend.variants import Variant
 from cliptta_demo.places import RANKING
 from cliptta_demo.research import ranking
-from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES
+from cliptta_demo.research.gallery_tables import FEW_IMAGES, TABLES, GalleryTable
 from cliptta_demo.research.page_ranking import ranking_json
+from cliptta_demo.research.questions import questions_page
 from cliptta_demo.research.runs import ZERO_SHOT, TableSettings, gains_of, run_here
 from cliptta_demo.research.text import markdown, read_streams
 
@@ -41,8 +42,8 @@ def run_gallery(arguments: argparse.Namespace) -> None:
     record = arguments.record
     streams = read_streams((record or arguments.out) / STREAMS_FILE)
     for name, method in product(arguments.tables, arguments.methods):
-        if TABLES[name].group == "schedules" and method in FORGETFUL:
-            continue  # what came before is nothing to them
+        if not asked_of(TABLES[name], method):
+            continue
         here, digest = (streams.table == name) & (streams.method == method), digest_of(name, method)
         if set(streams.settings[here]) != {digest}:
             found = run(name, method, digest, arguments.out)
@@ -56,8 +57,18 @@ def run_gallery(arguments: argparse.Namespace) -> None:
     if record:
         streams.to_csv(record / STREAMS_FILE, index=False, lineterminator="\n")
         (record / "ranking.md").write_text(page, encoding="utf-8")
+        (record / "questions.md").write_text(questions_page(streams), encoding="utf-8")
         MEASURED_FILE.write_text(measured_of(streams), encoding="utf-8")
         RANKING.write_text(ranking_json(streams), encoding="utf-8")
+
+
+def asked_of(table: GalleryTable, method: str) -> bool:
+    """Whether a table's streams can tell something of a method."""
+    if table.group in ("schedules", "batch sizes", "few classes") and method in FORGETFUL:
+        return False  # what came before, or with it, is nothing to them
+    if table.group == "prediction":
+        return "prediction" in METHODS[method].uses
+    return table.rate == 1 or method in chosen()
 
 
 def measured_of(streams: pd.DataFrame) -> str:
@@ -74,11 +85,16 @@ def shortened(stream: StreamSettings, method: str) -> StreamSettings:
 def settings_of_run(name: str, method: str) -> TableSettings:
     """A method beside zero-shot on a table."""
     table, changes = TABLES[name], {"rates": "own"} if method in chosen() else {}
-    stream = shortened(table.stream, method)
+    if table.rate != 1:
+        rate = table.rate * chosen()[method].rate
+        changes = _variant(method, (rate, chosen()[method].steps), TINY_ADAPTATION).changes
+    changes |= table.changes
+    stream = table.stream if table.stream.pace else shortened(table.stream, method)
     if table.dataset in FEW_IMAGES and method in SINGLE_IMAGES:
         stream = replace(stream, batch_size=FEW_IMAGES[table.dataset])
     variants = (ZERO_SHOT, Variant(method, METHODS[method].label, method, changes))
-    return TableSettings(table.dataset, variants, table.corruptions, SEEDS, stream)
+    names = picture_class_names() if table.every_kind else None
+    return TableSettings(table.dataset, variants, table.corruptions, SEEDS, stream, names=names)
 
 
 def digest_of(name: str, method: str) -> str:
@@ -86,7 +102,8 @@ def digest_of(name: str, method: str) -> str:
     settings = settings_of_run(name, method)
     choice = asdict(chosen()[method]) if method in chosen() else None
     about = [settings.dataset, settings.corruptions, settings.seeds, unusual(settings.stream), settings.class_names]
-    text = json.dumps([*about, method, choice, unusual(TINY_ADAPTATION), weights_digest()], sort_keys=True)
+    changed = [settings.variants[1].changes] * (TABLES[name].rate != 1 or bool(TABLES[name].changes))
+    text = json.dumps([*about, method, choice, unusual(TINY_ADAPTATION), weights_digest(), *changed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -7,7 +7,7 @@ from typing import TypedDict
 import pandas as pd
 
 from cliptta_demo.backend.declare import unusual
-from cliptta_demo.research.gallery_tables import TABLES
+from cliptta_demo.research.gallery_tables import RANKED, TABLES
 from cliptta_demo.research.ranking import LITTLE, MUCH, by_seed, group_of, ranking
 from cliptta_demo.research.text import t_quantile
 
@@ -53,8 +53,8 @@ def kind_of(table: str) -> str:
 
 def choices() -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
     """(kind of streams, data sets, tables): those of one group together, and each data set alone."""
-    for kind in dict.fromkeys(map(kind_of, TABLES)):
-        tables = [table for table in TABLES if kind_of(table) == kind]
+    for kind in dict.fromkeys(map(kind_of, RANKED)):
+        tables = [table for table in RANKED if kind_of(table) == kind]
         sets = dict.fromkeys(TABLES[table].dataset for table in tables)
         together = dict.fromkeys(TABLES[table].dataset for table in tables if TABLES[table].group != "photographs")
         for chosen in (tuple(together), *((one,) for one in sets)):
@@ -63,7 +63,7 @@ def choices() -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
 
 def ranking_data(streams: pd.DataFrame) -> Ranked:
     """What the browser fetches."""
-    found = pd.concat([group_of(streams, group) for group in dict.fromkeys(own.group for own in TABLES.values())])
+    found = pd.concat([group_of(streams, group) for group in dict.fromkeys(own.group for own in RANKED.values())])
     parts = (part_of(kind, chosen, tables, found[found.table.isin(tables)]) for kind, chosen, tables in choices())
     return {"t": t_quantile(found.seed.nunique() - 1), "parts": [part for part in parts if part]}
 
