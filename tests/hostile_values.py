@@ -66,7 +66,7 @@ TUNED: dict[str, tuple[Any, ...]] = {
     "learning_rate": (1.1, 1.0, 1e-300), "steps": (51, 1.5, 2.0), "regulariser_weight": (101, 100),
     "tent_regulariser_weight": (101, 100), "memory_shots": (65, 64, 0.5), "oce_weight": (1001, 1000),
     "oce_gamma": (0, 1e-6, 1e-7, 11), "score": ("max-log-probability", "vibes"), "symmetric": (1, "yes"),
-    "window": (0, 513, 1.5, 2.0, 300), "prediction": ("before", 1),
+    "window": (0, 513, 1.5, 2.0, 300), "prediction": ("before", 1), "caution": (-0.1, 1.1, "much"),
 }  # fmt: skip
 
 

@@ -141,6 +141,13 @@ class AdaptationSettings(Declared):
         label=Text("Symmetric loss"), help=Text("Adds the text-to-image half of the contrastive loss."),
         spoken="rows and columns in the loss", mark=lambda own: say("symmetric") if own.symmetric else say("rows only"),
     )
+    caution: float = number(
+        0.0, 0, 1, "none, as in the paper; ours",
+        label=Text("CLIPTTA's caution"),
+        help=Text("Ours, not the paper's: the surer zero-shot is of a batch, the slower CLIPTTA learns. 0: none."),
+        step=0.1, spoken="zero-shot's entropy, as a share of its most, below which CLIPTTA's rate falls; 0: never",
+        mark=Text("caution {:g}"),
+    )
     prediction: str = choice(
         "after", PREDICTIONS, "the paper's, and one rule for all: what has adapted predicts",
         label=Text("Prediction"), help=Text("As authors report it: of many methods, the one before the last update."),

@@ -68,6 +68,8 @@ def asked_of(table: GalleryTable, method: str) -> bool:
         return False  # what came before, or with it, is nothing to them
     if table.group == "prediction":
         return "prediction" in METHODS[method].uses
+    if table.group == "caution":
+        return "caution" in METHODS[method].uses
     return table.rate == 1 or method in chosen()
 
 

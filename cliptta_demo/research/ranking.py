@@ -33,8 +33,10 @@ README = (
     "differences), of the built-in model, which has learnt from CIFAR-10's training photos, Tiny ImageNet's and three "
     "of four picture styles, never from a corrupted image: on pictures and CIFAR-10 under the fifteen corruptions of "
     "ImageNet-C at severities 3 and 5, in streams of 640 images (\\*: the first 64 alone), each method with the rate "
-    "and the steps [that did best](docs/gallery/chosen.md) on four others; `cliptta-demo gallery` makes "
-    "[all numbers](docs/gallery/ranking.md), with the machines that the times are of."
+    "and the steps [that did best](docs/gallery/chosen.md) on four others. Much is wrong where zero-shot reads less "
+    f"than {100 * LITTLE:.0f} %, little where it reads {100 * MUCH:.0f} % or more. `cliptta-demo gallery` makes [all "
+    "numbers](docs/gallery/ranking.md), with the machines that the times are of, and [answers to a reviewer's "
+    "questions](docs/gallery/questions.md). On the page: *Explore*, or `?view=ranking` alone."
 )
 
 
@@ -249,18 +251,23 @@ def machines(streams: pd.DataFrame) -> str:
 
 
 def readme(streams: pd.DataFrame) -> str:
-    """What the README says: the :data:`SHOWN` methods that gain most, TENT among them, and two sentences."""
+    """What the README says: who gains most, the :data:`SHOWN` methods that do, TENT among them, and two sentences."""
     found = group_of(streams, "corruptions")
     ranked = ranking(found)
     tent = [name for name in ranked.index[SHOWN:] if name == "tent"]
     shown = ranking_table(ranked.loc[[*ranked.index[: SHOWN - len(tent)], *tent]])
     first, second = compared(ranked).index[:2]
+    most = f"{METHODS[first].label} gains most: {100 * ranked.gain[first]:+.1f} points of accuracy over zero-shot."
+    opening = f"**{most}** Of {len(ranked)} methods, each at the rate that suits it, {len(shown)}:"
     words = f"On the same streams {METHODS[first].label} is ahead of {lead(found, ranked, first, second)}"
     photographs = group_of(streams, "photographs")
     if {first, second} <= {*photographs.method}:
         words += f"; with Tiny ImageNet's 200 classes by {interval_words(beyond(photographs, first, second))}"
-    columns = [*shown.columns[:4], "collapses", "ms per image"]
-    return f"{markdown(shown[columns])}\n\n{words}. {README}"
+    columns = dict(
+        zip(shown.columns, ("method", "points gained", "where much is wrong", "where little is"), strict=False)
+    )
+    columns |= {"collapses": "streams that collapse", "ms per image": "ms an image"}
+    return f"{opening}\n\n{markdown(shown[[*columns]].rename(columns=columns))}\n\n{words}. {README}"
 
 
 def and_(words: Iterable[str]) -> str:

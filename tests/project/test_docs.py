@@ -112,8 +112,9 @@ def test_every_folder_of_tables_is_known_with_its_command() -> None:
 
 def test_the_tables_of_results_are_the_records() -> None:
     assert streams_table(RECORD) in TEXTS["README"]
-    table, sentences = readme(kept()).split("\n\n")
+    opening, table, sentences = readme(kept()).split("\n\n")
     assert table in TEXTS["README"]
+    assert words_of(opening) in words_of(TEXTS["README"])
     assert words_of(sentences) in words_of(TEXTS["README"])
     assert statistics_sentence() in words_of(TEXTS["Model card"])
     for document in ("README", "What was measured"):
