@@ -142,11 +142,9 @@ class AdaptationSettings(Declared):
         spoken="rows and columns in the loss", mark=lambda own: say("symmetric") if own.symmetric else say("rows only"),
     )
     caution: float = number(
-        0.0, 0, 1, "none, as in the paper; ours",
-        label=Text("CLIPTTA's caution"),
+        0.0, 0, 1, "none, as in the paper; ours", label=Text("CLIPTTA's caution"), mark=Text("caution {:g}"), step=0.1,
         help=Text("Ours, not the paper's: the surer zero-shot is of a batch, the slower CLIPTTA learns. 0: none."),
-        step=0.1, spoken="zero-shot's entropy, as a share of its most, below which CLIPTTA's rate falls; 0: never",
-        mark=Text("caution {:g}"),
+        spoken="zero-shot's entropy, as a share of its most, below which CLIPTTA's rate falls; 0: never",
     )
     prediction: str = choice(
         "after", PREDICTIONS, "the paper's, and one rule for all: what has adapted predicts",
